@@ -1,0 +1,217 @@
+"""The `ecif` command: parse, call, print. Torch is imported only by the commands that compute."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+import engine
+from engine.config import RunConfig, help_of
+from engine.errors import ConfigError, EcifError
+from engine.runs import RunFolder
+
+DEFAULT_RUNS = "ecif_runs"
+FLAGS = {"templates": "--template"}
+TYPES = {"int": int, "float": float, "float | None": float}
+_FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 if it did what it says, 1 on an error a person can mend, 130 when interrupted."""
+    console = Console(stderr=True)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        return options.command(options) or 0
+    except EcifError as error:
+        console.print(f"[bold red]ecif {options.command_name}:[/] ", end="")
+        console.print(str(error), markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command resumes where it was.")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ecif", description="Find the image–caption pairs that make a CLIP-style model wrong."
+    )
+    parser.add_argument("--version", action="version", version=f"ecif {engine.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = _command(commands, "demo", _demo, "sample data → run → dashboard, everything offline")
+    _serving_options(demo)
+    demo.add_argument("--out", default=DEFAULT_RUNS, help="folder that holds the runs (default %(default)s)")
+
+    check = _command(commands, "check", _check, "validate a data set: what is readable, what is not and why")
+    check.add_argument("pairs", help=help_of("pairs"))
+    check.add_argument("--rejects", help="write the rejected rows to this .csv")
+
+    run = _command(commands, "run", _run, "score every pair; resumes where it stopped; prints the run folder")
+    run.add_argument("config", nargs="?", help="a config.json that a run wrote, to replay it")
+    _run_options(run)
+
+    trace = _command(commands, "trace", _trace, "the training pairs behind one test prediction")
+    trace.add_argument("run", help="run folder")
+    trace.add_argument("--query", help="query id; without it, the wrong predictions are listed")
+    trace.add_argument("--top", type=int, default=10, help="pairs shown per side (default %(default)s)")
+
+    export = _command(commands, "export", _export, "write the decisions of a run to a file")
+    export.add_argument("run", help="run folder")
+    export.add_argument("--format", default="csv", help="csv")
+    export.add_argument("--out", required=True, help="file to write")
+    export.add_argument("--which", default="decided", choices=("decided", "all", "relabel", "drop"))
+    export.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite beside the runs)")
+
+    dashboard = _command(commands, "dashboard", _dashboard, "open the dashboard")
+    dashboard.add_argument("runs", nargs="?", default=DEFAULT_RUNS, help="folder of runs (default %(default)s)")
+    _serving_options(dashboard)
+
+    evaluate = _command(commands, "evaluate", _evaluate, "measure a run against a known truth")
+    kinds = evaluate.add_subparsers(required=True, metavar="EXPERIMENT")
+    planted = _command(kinds, "planted", _planted, "detection and trace-back against planted errors")
+    planted.add_argument("run", help="run folder of the data set with the planted errors")
+    planted.add_argument("--truth", help="ground_truth.csv (default: the sample data's)")
+
+    _command(commands, "doctor", _doctor, "device, versions, and what is missing")
+    return parser
+
+
+def _command(commands, name, function, text) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=function, command_name=name)
+    return parser
+
+
+def _serving_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8501, help="first port tried (default %(default)s)")
+    parser.add_argument("--address", default="localhost", help="address to listen on (default %(default)s)")
+    parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite beside the runs)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    """One option per field of RunConfig; only what was given is kept, so a config file can be overridden."""
+    for name, field in _FIELDS.items():
+        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+        kwargs: dict[str, object] = {
+            "dest": name,
+            "default": argparse.SUPPRESS,
+            "help": field.metadata["help"],
+        }
+        if field.default is not dataclasses.MISSING and field.default not in (None, False) and name != "templates":
+            kwargs["help"] = f"{kwargs['help']} (default {field.default})"
+        if name == "log_logit_scale":
+            kwargs["action"] = "store_true"
+        elif name == "templates":
+            kwargs["action"] = "append"
+        else:
+            kwargs["type"] = TYPES.get(str(field.type), str)
+        parser.add_argument(flag, **kwargs)
+
+
+def _config(options: argparse.Namespace) -> RunConfig:
+    given = {name: value for name, value in vars(options).items() if name in _FIELDS}
+    if options.config:
+        return dataclasses.replace(RunConfig.load(options.config), **given)
+    missing = [f"--{name}" for name in ("pairs", "model") if name not in given]
+    if missing:
+        raise ConfigError(
+            "--pairs and --model (or a config.json)", f"no {' and no '.join(missing)}", "See `ecif run --help`."
+        )
+    return RunConfig(**given)
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = _config(options)
+    from engine.pipeline import run
+    from engine.reports import print_run
+
+    folder = run(config, Console(stderr=True))
+    print_run(folder)
+    print(folder.path)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from engine.pipeline import run
+    from engine.reports import print_run
+    from engine.sample import demo_config
+
+    config = demo_config(options.out)
+    print_run(run(config, Console(stderr=True)))
+    return _serve(options, config.out)
+
+
+def _dashboard(options: argparse.Namespace) -> int:
+    return _serve(options, options.runs)
+
+
+def _serve(options: argparse.Namespace, runs: str) -> int:
+    """Start the dashboard as its own process: the engine never imports it."""
+    command = [
+        sys.executable,
+        "-m",
+        "dashboard",
+        "--runs",
+        runs,
+        "--port",
+        str(options.port),
+        "--address",
+        options.address,
+    ]
+    command += ["--decisions", options.decisions] if options.decisions else []
+    command += ["--no-browser"] if options.no_browser else []
+    return subprocess.run(command, check=False).returncode
+
+
+def _check(options: argparse.Namespace) -> int:
+    from engine.reports import print_check
+
+    return print_check(options.pairs, options.rejects)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from engine.reports import print_trace, print_wrong_predictions
+
+    folder = RunFolder.open(options.run)
+    if options.query:
+        print_trace(folder, options.query, options.top)
+    else:
+        print_wrong_predictions(folder)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from engine.review import DecisionStore
+    from engine.review.exports import write_export
+
+    folder = RunFolder.open(options.run)
+    store = DecisionStore.open(options.decisions or folder.path.parent / "decisions.sqlite")
+    rows = write_export(folder, store, options.format, Path(options.out), options.which)
+    print(f"{rows} rows written to {options.out}")
+
+
+def _planted(options: argparse.Namespace) -> None:
+    from engine.evaluate import print_planted
+    from engine.sample import sample_folder
+
+    truth = options.truth or sample_folder() / "ground_truth.csv"
+    print_planted(RunFolder.open(options.run), truth)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    raise ConfigError("an experiment", "none", "See `ecif evaluate --help`.")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from engine.doctor import print_doctor
+
+    return print_doctor()

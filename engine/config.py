@@ -1,0 +1,169 @@
+"""The configuration of a run: one frozen dataclass, checked when built, JSON both ways."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+
+CURVATURES = ("gauss-newton", "identity")
+NEGATIVE_TERMS = ("exact", "first-order")
+TIERS = ("heads",)
+LOSSES = ("clip",)
+DTYPES = ("float32", "float64")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "{}")
+DEFAULT_RELATIVE_DAMPING = 1.0
+
+
+def _option(text: str, **kwargs: Any) -> Any:
+    return field(metadata={"help": text}, **kwargs)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What `ecif run` does. Paths are strings; every field has a text that `--help` prints.
+
+    Raises:
+        ConfigError: if a value is out of range or two options exclude each other.
+    """
+
+    pairs: str = _option("table of image–caption pairs (.csv .tsv .jsonl .parquet)")
+    model: str = _option("model: a folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG] or open_clip:FOLDER")
+    validation: str | None = _option("table of validation pairs; default: the split column", default=None)
+    test: str | None = _option("table of test pairs; default: the split column", default=None)
+    classes: str | None = _option("file with one class name per line; default: the labels", default=None)
+    templates: tuple[str, ...] = _option("prompt templates with {} for the class", default=DEFAULT_TEMPLATES)
+    tier: str = _option("which parameters are studied: heads", default="heads")
+    log_logit_scale: bool = _option("study the temperature as well", default=False)
+    loss: str = _option("the training loss: clip", default="clip")
+    batches: str | None = _option("recorded segmentation: table segmentation, batch_index, pair_id", default=None)
+    batch_size: int = _option("pairs compared with each other in the loss", default=128)
+    segmentations: int = _option("number of seeded segmentations to average over", default=3)
+    chunk_size: int = _option("pairs in memory at once; never changes a score", default=256)
+    curvature: str = _option("gauss-newton or identity", default="gauss-newton")
+    damping: float | None = _option("absolute damping", default=None)
+    relative_damping: float | None = _option(
+        f"damping as a multiple of the mean diagonal of the curvature (default {DEFAULT_RELATIVE_DAMPING:g})",
+        default=None,
+    )
+    negative_term: str = _option("negative role: exact or first-order", default="exact")
+    sketches: int = _option("random directions behind the relative influence", default=32)
+    trace_depth: int = _option("pairs kept per prediction and side", default=50)
+    cg_tolerance: float = _option("relative residual at which a solve has converged", default=1e-6)
+    cg_iterations: int = _option("most conjugate-gradient iterations", default=500)
+    device: str = _option("auto, cpu, cuda or mps", default="auto")
+    dtype: str = _option("float32 or float64, for features and scores", default="float32")
+    seed: int = _option("seed of segmentations, held-out split and sketches", default=0)
+    out: str = _option("folder that holds the runs", default="ecif_runs")
+    name: str | None = _option("name of the run; default: the name of the pairs table", default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "templates", tuple(self.templates))
+        _check_choice("tier", self.tier, TIERS)
+        _check_choice("loss", self.loss, LOSSES)
+        _check_choice("curvature", self.curvature, CURVATURES)
+        _check_choice("negative_term", self.negative_term, NEGATIVE_TERMS)
+        _check_choice("dtype", self.dtype, DTYPES)
+        _check_choice("device", self.device, DEVICES)
+        for name, least in (
+            ("batch_size", 2),
+            ("segmentations", 1),
+            ("chunk_size", 1),
+            ("sketches", 1),
+            ("trace_depth", 1),
+            ("cg_iterations", 1),
+            ("seed", 0),
+        ):
+            _check_whole(name, getattr(self, name), least)
+        if self.damping is not None and self.relative_damping is not None:
+            raise ConfigError("either damping or relative_damping", "both", "Leave one of them out.")
+        for name in ("damping", "relative_damping", "cg_tolerance"):
+            _check_positive(name, getattr(self, name))
+        for template in self.templates:
+            if template.count("{}") != 1:
+                raise ConfigError("templates with exactly one {}", repr(template), "Put {} where the class goes.")
+
+    @property
+    def relative_damping_in_force(self) -> float | None:
+        """The relative damping that applies; None if an absolute damping was given."""
+        if self.damping is not None:
+            return None
+        return DEFAULT_RELATIVE_DAMPING if self.relative_damping is None else self.relative_damping
+
+    def to_json(self) -> str:
+        """The configuration as JSON text that `from_json` reads back."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunConfig:
+        """Read a configuration written by `to_json`.
+
+        Raises:
+            ConfigError: if the text is not JSON or has unknown or missing fields.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(
+                "a JSON configuration", f"text that is not JSON ({error})", "Use a config.json that a run wrote."
+            ) from error
+        known = {f.name for f in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or not set(values) <= known or not {"pairs", "model"} <= set(values):
+            unknown = sorted(set(values) - known) if isinstance(values, dict) else type(values).__name__
+            raise ConfigError(
+                "a configuration with `pairs`, `model` and known options",
+                f"{unknown}",
+                "Use a config.json that a run of this version wrote.",
+            )
+        return cls(**values)
+
+    @classmethod
+    def load(cls, path: str | Path) -> RunConfig:
+        """Read a configuration file.
+
+        Raises:
+            ConfigError: if the file is absent or not a configuration.
+        """
+        try:
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(
+                "a readable configuration file", f"{path} ({error.strerror})", "Check the path."
+            ) from error
+
+    def digest(self, *more: str) -> str:
+        """Eight hex digits that change with anything that can change a score (and with `more`, data hashes).
+
+        `chunk_size`, `device` and `out` are left out: they never change what is computed.
+        """
+        values = dataclasses.asdict(self)
+        for name in ("chunk_size", "device", "out", "name"):
+            values.pop(name)
+        text = json.dumps([values, *more], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def help_of(name: str) -> str:
+    """The help text of one field."""
+    return next(f.metadata["help"] for f in dataclasses.fields(RunConfig) if f.name == name)
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} to be one of {', '.join(choices)}", repr(value), "Choose one of these.")
+
+
+def _check_whole(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} to be a whole number of at least {least}", repr(value), "Change it.")
+
+
+def _check_positive(name: str, value: float | None) -> None:
+    if value is not None and not (isinstance(value, int | float) and 0 < value < float("inf")):
+        raise ConfigError(f"{name} to be a positive number", repr(value), "Change it; 0 has no inverse.")

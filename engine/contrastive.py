@@ -1,0 +1,158 @@
+"""Contrastive losses, what one pair contributes to them, and their derivatives: the one page of maths.
+
+A batch holds N pairs. `logits[i, j]` = logit_scale · (text i · image j): rows are texts, columns are
+images, matched pairs lie on the diagonal. P is the softmax of each row (text → image), Q the softmax of
+each column (image → text).
+
+    pair loss      l_i = ½ (−log P_ii − log Q_ii)                    batch loss  L(B) = Σ_i l_i    [nats]
+    removal term   R_n = L(B) − L(B without n) = positive_n + negative_n
+    positive_n     = l_n                                              its own match
+    negative_n     = ½ Σ_{k≠n} [−log(1 − P_kn) − log(1 − Q_nk)]       its part in everybody else's denominator
+
+The identity is exact, because log Σ_{j≠n} e^{S_kj} = log Σ_j e^{S_kj} + log(1 − P_kn). Hu et al.
+(arXiv 2411.11667) give the negative part to first order, ½ Σ [P_kn + Q_nk]: good for easy negatives, wrong
+for hard ones. The reciprocal 1/P that some summaries print is a misprint.
+
+Numerical care: 1 − P loses every digit once an entry dominates its row. At most one entry of a row can
+exceed ½, so that one entry is computed from the other entries of the row, and all others by log1p.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RoleTerms:
+    """One number per pair and role; `[..., pairs]`, nats (or nats per unit of direction)."""
+
+    positive: Tensor
+    negative: Tensor
+
+    @property
+    def both(self) -> Tensor:
+        """The sum of the two roles, `[..., pairs]`."""
+        return self.positive + self.negative
+
+
+class ContrastiveLoss(Protocol):
+    """A loss over one batch that depends on the parameters through its logits only."""
+
+    def pair_losses(self, logits: Tensor) -> Tensor:
+        """Loss of each pair, `[pairs]`, nats; the batch loss is their sum."""
+
+    def logit_gradient(self, logits: Tensor) -> Tensor:
+        """Gradient of the batch loss, `[texts, images]`."""
+
+    def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
+        """Hessian of the batch loss in the logits times `tangents`, `[queries, texts, images]`."""
+
+    def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
+        """What the batch loss loses when each single pair leaves, `[pairs]`, nats."""
+
+    def removal_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> RoleTerms:
+        """Derivative of `removal_terms` along logit tangents `[queries, texts, images]`: `[queries, pairs]`."""
+
+
+class ClipLoss:
+    """The symmetric softmax loss of CLIP (Radford et al. 2021), in nats per pair.
+
+    open_clip's and transformers' losses are the mean of `pair_losses` over the batch.
+    """
+
+    def pair_losses(self, logits: Tensor) -> Tensor:
+        """Loss of each pair, `[pairs]`, nats."""
+        matched = logits.diagonal()
+        return 0.5 * (torch.logsumexp(logits, 1) + torch.logsumexp(logits, 0)) - matched
+
+    def logit_gradient(self, logits: Tensor) -> Tensor:
+        """Gradient of the batch loss: ½(P + Q) − I, `[texts, images]`."""
+        gradient = 0.5 * (logits.softmax(1) + logits.softmax(0))
+        gradient.diagonal().sub_(1.0)
+        return gradient
+
+    def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
+        """½[P∘(dS − m1) + Q∘(dS − m2)], with m the P- and Q-means of dS; `[queries, texts, images]`."""
+        by_row, by_column = logits.softmax(1), logits.softmax(0)
+        row_mean = (by_row * tangents).sum(2, keepdim=True)
+        column_mean = (by_column * tangents).sum(1, keepdim=True)
+        return 0.5 * (by_row * (tangents - row_mean) + by_column * (tangents - column_mean))
+
+    def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
+        """Positive and negative part of L(B) − L(B without n) for every n, `[pairs]`, nats.
+
+        Args:
+            logits: `[texts, images]`.
+            negative_term: "exact", or "first-order" for the paper's ½ Σ (P + Q).
+        """
+        share = _row_share if negative_term == "exact" else _row_share_first_order
+        return RoleTerms(self.pair_losses(logits), 0.5 * (share(logits) + share(logits.T)))
+
+    def removal_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> RoleTerms:
+        """Derivative of `removal_terms` along `tangents`; `[queries, pairs]`.
+
+        Args:
+            logits: `[texts, images]`.
+            tangents: dS for each direction, `[queries, texts, images]`.
+            negative_term: "exact" or "first-order".
+        """
+        matched = tangents.diagonal(dim1=1, dim2=2)
+        row_mean = (logits.softmax(1) * tangents).sum(2)
+        column_mean = (logits.softmax(0) * tangents).sum(1)
+        positive = 0.5 * (row_mean + column_mean) - matched
+        derivative = _row_share_derivative if negative_term == "exact" else _row_share_derivative_first_order
+        columns = derivative(logits, tangents, row_mean)
+        rows = derivative(logits.T, tangents.transpose(1, 2), column_mean)
+        return RoleTerms(positive, 0.5 * (columns + rows))
+
+
+LOSSES: dict[str, ContrastiveLoss] = {"clip": ClipLoss()}
+
+
+def _others(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest entry of each row, and the row without it (−inf in its place)."""
+    top = logits.argmax(1, keepdim=True)
+    return top, logits.scatter(1, top, float("-inf"))
+
+
+def _row_share(logits: Tensor) -> Tensor:
+    """Σ_{k≠n} −log(1 − P_kn) for every column n, `[images]`."""
+    top, others = _others(logits)
+    share = -torch.log1p(-logits.softmax(1).clamp(max=0.5))
+    of_top = torch.logsumexp(logits, 1, keepdim=True) - torch.logsumexp(others, 1, keepdim=True)
+    return _off_diagonal(share.scatter(1, top, of_top)).sum(0)
+
+
+def _row_share_first_order(logits: Tensor) -> Tensor:
+    """Σ_{k≠n} P_kn for every column n, `[images]`."""
+    return _off_diagonal(logits.softmax(1)).sum(0)
+
+
+def _row_share_derivative(logits: Tensor, tangents: Tensor, row_mean: Tensor) -> Tensor:
+    """Σ_{k≠n} P_kn/(1 − P_kn) (dS_kn − mean_k), `[queries, images]`.
+
+    For the largest entry of a row the leave-one-out form P_kn (dS_kn − mean over the others) is used.
+    """
+    probability = logits.softmax(1)
+    top, others = _others(logits)
+    odds = _off_diagonal((probability / (1.0 - probability.clamp(max=0.5))).scatter(1, top, 0.0))
+    share = (odds * tangents).sum(1) - row_mean @ odds
+    mean_of_others = (others.softmax(1).nan_to_num() * tangents).sum(2)
+    index = top.expand(tangents.shape[0], -1, -1)
+    of_top = probability.gather(1, top).T * (tangents.gather(2, index).squeeze(2) - mean_of_others)
+    is_negative = top.squeeze(1) != torch.arange(logits.shape[0], device=logits.device)
+    return share.index_add(1, top.squeeze(1), of_top * is_negative)
+
+
+def _row_share_derivative_first_order(logits: Tensor, tangents: Tensor, row_mean: Tensor) -> Tensor:
+    """Σ_{k≠n} P_kn (dS_kn − mean_k), `[queries, images]`."""
+    probability = _off_diagonal(logits.softmax(1))
+    return (probability * tangents).sum(1) - row_mean @ probability
+
+
+def _off_diagonal(square: Tensor) -> Tensor:
+    return square.masked_fill(torch.eye(square.shape[0], dtype=torch.bool, device=square.device), 0.0)

@@ -1,0 +1,92 @@
+"""Solving G x = g: conjugate gradients for several right-hand sides in lockstep, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from engine.curvature.operator import LinearOperator
+from engine.errors import SolveError
+
+
+class SolveStatus(StrEnum):
+    """How a solve ended; the value is the sentence a user reads."""
+
+    CONVERGED = "The solve converged."
+    NOT_CONVERGED = (
+        "The solve stopped at its iteration limit before converging: scores are approximate. "
+        "Raise --relative-damping or --cg-iterations."
+    )
+    NEGATIVE_CURVATURE = (
+        "The curvature has a direction of no or negative curvature: scores are not reliable. Raise the damping."
+    )
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The outcome of a solve."""
+
+    values: Tensor
+    """x, `[queries, parameters]`"""
+    residuals: Tensor
+    """‖g − G x‖ / ‖g‖ per right-hand side, `[queries]`, recomputed at the end"""
+    iterations: int
+    """products with the operator"""
+    status: SolveStatus
+
+
+def conjugate_gradients(
+    operator: LinearOperator, right_hand_sides: Tensor, tolerance: float, max_iterations: int
+) -> Solution:
+    """Solve with a symmetric positive definite operator (Hestenes and Stiefel 1952).
+
+    Args:
+        operator: damping included.
+        right_hand_sides: g, `[queries, parameters]`; rows of zeros give zeros.
+        tolerance: relative residual at which a row is left alone.
+        max_iterations: most products with the operator.
+
+    Raises:
+        SolveError: if the right-hand sides or a product are not finite.
+    """
+    size = right_hand_sides.norm(dim=1)
+    _check_finite(size, "the gradient of a query")
+    target = tolerance * size
+    values = torch.zeros_like(right_hand_sides)
+    residual, direction = right_hand_sides.clone(), right_hand_sides.clone()
+    squared = residual.square().sum(1)
+    status, iterations = SolveStatus.CONVERGED, 0
+    while bool((active := squared.sqrt() > target).any()):
+        if iterations == max_iterations:
+            status = SolveStatus.NOT_CONVERGED
+            break
+        rows = active.nonzero().flatten()
+        product = operator.matvec(direction[rows])
+        bend = (direction[rows] * product).sum(1)
+        _check_finite(bend, "a product with the curvature")
+        if bool((bend <= 0).any()):
+            status = SolveStatus.NEGATIVE_CURVATURE
+            break
+        step = (squared[rows] / bend)[:, None]
+        values[rows] += step * direction[rows]
+        residual[rows] -= step * product
+        renewed = residual[rows].square().sum(1)
+        direction[rows] = residual[rows] + (renewed / squared[rows])[:, None] * direction[rows]
+        squared[rows] = renewed
+        iterations += 1
+    true_residual = (right_hand_sides - operator.matvec(values)).norm(dim=1) / size.clamp(min=1e-300)
+    if status is SolveStatus.CONVERGED and bool((true_residual > 10 * tolerance).any()):
+        status = SolveStatus.NOT_CONVERGED
+    return Solution(values, true_residual, iterations, status)
+
+
+def _check_finite(values: Tensor, what: str) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise SolveError(
+            f"{what} to be finite",
+            "NaN or infinity",
+            "The model may be damaged or overflow in this precision; try --dtype float64.",
+        )

@@ -1,0 +1,10 @@
+"""Derivatives of unit features along parameter directions, and back: the seam between models and maths.
+
+Everything the losses, curvatures and scores know of a model is a `FeatureMap`: θ ↦ unit features, its
+directional derivative (tangents) and its transpose (pullback). A new parameter subset is one new file here.
+"""
+
+from engine.directional.heads import HeadsFeatureMap
+from engine.directional.interface import FeatureMap, Features, logit_cotangents, logit_tangents, logits_of
+
+__all__ = ["FeatureMap", "Features", "HeadsFeatureMap", "logit_cotangents", "logit_tangents", "logits_of"]

@@ -1,0 +1,105 @@
+"""Tier `heads`: unit features as a function of the two projections, on cached penultimate features.
+
+    feature = y / ‖y‖,   y = W x + b         d feature = (dy − feature (feature · dy)) / ‖y‖,   dy = dW x
+
+Closed form in both directions; no encoder pass is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.directional.interface import Features
+from engine.models.interface import Heads
+from engine.parameters import ParameterSubset
+
+
+@dataclass(frozen=True)
+class HeadsFeatureMap:
+    """Projections applied to cached penultimate features.
+
+    Args:
+        heads: the projections and the log logit scale at θ̂.
+        text_inputs: penultimate text features, `[texts, text_dim]`.
+        image_inputs: penultimate image features, `[images, image_dim]`.
+        log_logit_scale: whether the log logit scale is among the studied parameters.
+        chunk_size: rows whose derivatives are in memory at once; never changes a result.
+    """
+
+    heads: Heads
+    text_inputs: Tensor
+    image_inputs: Tensor
+    log_logit_scale: bool = False
+    chunk_size: int = 256
+
+    @property
+    def subset(self) -> ParameterSubset:
+        """Text head, image head, and the log logit scale if it is studied."""
+        shapes = {"text_head": self.heads.text.shape, "image_head": self.heads.image.shape}
+        if self.log_logit_scale:
+            shapes["log_logit_scale"] = torch.Size([])
+        return ParameterSubset({name: tuple(shape) for name, shape in shapes.items()})
+
+    def features(self, texts: Tensor, images: Tensor) -> Features:
+        """Unit features at θ̂, `[texts, embed_dim]` and `[images, embed_dim]`."""
+        text, _ = _unit(self.text_inputs[texts], self.heads.text, self.heads.text_bias)
+        image, _ = _unit(self.image_inputs[images], self.heads.image, self.heads.image_bias)
+        return Features(text, image, self.heads.log_logit_scale)
+
+    def tangents(self, texts: Tensor, images: Tensor, directions: Tensor) -> Features:
+        """Derivatives along `directions` `[queries, parameters]`: `[queries, texts, embed_dim]`, …."""
+        parts = self.subset.unflatten(directions)
+        scale = parts.get("log_logit_scale", directions.new_zeros(directions.shape[0]))
+        return Features(
+            text=self._tower_tangents(
+                self.text_inputs[texts], self.heads.text, self.heads.text_bias, parts["text_head"]
+            ),
+            image=self._tower_tangents(
+                self.image_inputs[images], self.heads.image, self.heads.image_bias, parts["image_head"]
+            ),
+            log_logit_scale=scale,
+        )
+
+    def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
+        """Gradients `[queries, parameters]` from feature cotangents with a leading `[queries]` axis."""
+        parts = {
+            "text_head": self._tower_pullback(
+                self.text_inputs[texts], self.heads.text, self.heads.text_bias, cotangents.text
+            ),
+            "image_head": self._tower_pullback(
+                self.image_inputs[images], self.heads.image, self.heads.image_bias, cotangents.image
+            ),
+            "log_logit_scale": cotangents.log_logit_scale,
+        }
+        return self.subset.flatten({name: parts[name] for name in self.subset.shapes})
+
+    def _tower_tangents(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, moved: Tensor) -> Tensor:
+        chunks = []
+        for rows in inputs.split(self.chunk_size):
+            unit, norm = _unit(rows, weight, bias)
+            chunks.append(_tangent_to_sphere(rows @ moved.transpose(1, 2), unit, norm))
+        return torch.cat(chunks, 1)
+
+    def _tower_pullback(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
+        total = weight.new_zeros(cotangent.shape[0], *weight.shape)
+        for rows, part in zip(inputs.split(self.chunk_size), cotangent.split(self.chunk_size, 1), strict=True):
+            unit, norm = _unit(rows, weight, bias)
+            total += _tangent_to_sphere(part, unit, norm).transpose(1, 2) @ rows
+        return total
+
+
+def _unit(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Unit features `[rows, embed_dim]` and the norms `[rows, 1]` before normalising."""
+    projected = inputs @ weight.T
+    if bias is not None:
+        projected = projected + bias
+    norm = projected.norm(dim=1, keepdim=True)
+    return projected / norm, norm
+
+
+def _tangent_to_sphere(vectors: Tensor, unit: Tensor, norm: Tensor) -> Tensor:
+    """(v − unit (unit · v)) / norm: the derivative of normalising, and its own transpose."""
+    return (vectors - unit * (vectors * unit).sum(-1, keepdim=True)) / norm

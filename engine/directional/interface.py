@@ -1,0 +1,63 @@
+"""The `FeatureMap` seam, and the chain rule between features and logits that every map shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from engine.parameters import ParameterSubset
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of some texts and some images, or derivatives of them with a leading `[queries]` axis.
+
+    As values: unit rows and the log of the logit scale. As tangents or cotangents: derivatives in them.
+    """
+
+    text: Tensor
+    """`[..., texts, embed_dim]`"""
+    image: Tensor
+    """`[..., images, embed_dim]`"""
+    log_logit_scale: Tensor
+    """`[...]`, natural logarithm of the multiplier of the similarities."""
+
+
+class FeatureMap(Protocol):
+    """Unit features of a set of texts and images as a function of the parameters under study."""
+
+    subset: ParameterSubset
+
+    def features(self, texts: Tensor, images: Tensor) -> Features:
+        """Unit features of the texts and images with these indices, at θ̂."""
+
+    def tangents(self, texts: Tensor, images: Tensor, directions: Tensor) -> Features:
+        """Derivative of `features` along each of `directions`, `[queries, parameters]`."""
+
+    def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
+        """Transpose of `tangents`: gradients `[queries, parameters]` of what has these cotangents."""
+
+
+def logits_of(features: Features) -> Tensor:
+    """`[texts, images]`: multiplier times similarity."""
+    return features.log_logit_scale.exp() * features.text @ features.image.T
+
+
+def logit_tangents(features: Features, tangents: Features) -> Tensor:
+    """Derivative of `logits_of` along feature tangents, `[queries, texts, images]`."""
+    similarity = tangents.text @ features.image.T + features.text @ tangents.image.transpose(1, 2)
+    scale = features.log_logit_scale.exp()
+    moved_scale = tangents.log_logit_scale[:, None, None] * (features.text @ features.image.T)
+    return scale * (similarity + moved_scale)
+
+
+def logit_cotangents(features: Features, cotangents: Tensor) -> Features:
+    """Transpose of `logit_tangents`: feature cotangents of logit cotangents `[queries, texts, images]`."""
+    scale = features.log_logit_scale.exp()
+    return Features(
+        text=scale * cotangents @ features.image,
+        image=scale * cotangents.transpose(1, 2) @ features.text,
+        log_logit_scale=(cotangents * logits_of(features)).sum((1, 2)),
+    )

@@ -1,0 +1,121 @@
+"""The one pass of the encoders: penultimate features of every image, caption and class prompt."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from engine.config import RunConfig
+from engine.errors import ModelError, PairsError
+from engine.models import load_model
+from engine.pairs import image_path, open_image
+from engine.study import device_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from engine.models.interface import DualEncoder
+
+DECODE_THREADS = 4
+
+
+def class_names(config: RunConfig, pairs: pd.DataFrame) -> list[str]:
+    """Classes of the zero-shot queries: the `--classes` file, else the labels, sorted; empty without either.
+
+    Raises:
+        PairsError: if the file cannot be read or names fewer than two classes.
+    """
+    if config.classes is None:
+        names = sorted(pairs["label"].dropna().unique())
+        return names if len(names) > 1 else []
+    try:
+        lines = Path(config.classes).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PairsError(
+            "a text file with one class name per line", f"{config.classes} ({error})", "Check --classes."
+        ) from error
+    names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if len(names) < 2:
+        raise PairsError("at least two class names", f"{len(names)} in {config.classes}", "Check --classes.")
+    return names
+
+
+def write_features(
+    folder: Path, config: RunConfig, pairs: pd.DataFrame, report: Callable[[int, int], None]
+) -> dict[str, object]:
+    """Embed everything and write `image.npy text.npy prompts.npy heads.safetensors classes.json`.
+
+    Args:
+        folder: where to write; made here.
+        config: model, device, dtype, chunk size, classes, templates.
+        pairs: the pairs table.
+        report: called with (done, total) pairs.
+
+    Returns:
+        What the record keeps: embedding_seconds (images and captions), notes, num_parameters.
+
+    Raises:
+        ModelError: if the model cannot be loaded or gives features that are not finite.
+    """
+    model = load_model(config.model, device_of(config), getattr(torch, config.dtype))
+    started = time.monotonic()
+    image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
+    text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
+    seconds = time.monotonic() - started
+    classes = class_names(config, pairs)
+    prompts = [template.replace("{}", name) for name in classes for template in config.templates]
+    prompt_features = _embed_texts(model, prompts, config.chunk_size)[0] if prompts else text[:0]
+    folder.mkdir(parents=True)
+    for name, array in (("image", image), ("text", text), ("prompts", prompt_features)):
+        if not np.isfinite(array).all():
+            raise ModelError(
+                "finite features",
+                f"NaN or infinity in the {name} features of {config.model}",
+                "The weights are damaged, or try --dtype float64.",
+            )
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
+    save_file(heads, folder / "heads.safetensors")
+    (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
+    notes = list(model.notes)
+    if cut:
+        notes.append(f"{cut} captions fill or exceed the model's text length; what exceeds it was cut.")
+    return {"embedding_seconds": seconds, "notes": notes}
+
+
+def _image_chunks(
+    model: DualEncoder, pairs: pd.DataFrame, chunk_size: int, report: Callable[[int, int], None]
+) -> Iterator[np.ndarray]:
+    rows = list(pairs.itertuples(index=False))
+    chunks = [rows[start : start + chunk_size] for start in range(0, len(rows), chunk_size)]
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        waiting = pool.map(_decode, chunks[0])
+        for number, chunk in enumerate(chunks):
+            images = list(waiting)
+            if number + 1 < len(chunks):  # decode the next chunk while this one is encoded
+                waiting = pool.map(_decode, chunks[number + 1])
+            yield model.penultimate_images(model.prepare_images(images)).cpu().numpy()
+            report(min((number + 1) * chunk_size, len(rows)), len(rows))
+            del chunk
+
+
+def _decode(row: object) -> Image.Image:
+    return open_image(image_path(row.source, row.image))
+
+
+def _embed_texts(model: DualEncoder, texts: list[str], chunk_size: int) -> tuple[np.ndarray, int]:
+    parts, cut = [], 0
+    for start in range(0, len(texts), chunk_size):
+        tokens, too_long = model.prepare_texts(texts[start : start + chunk_size])
+        cut += too_long
+        parts.append(model.penultimate_texts(tokens).cpu().numpy())
+    return np.concatenate(parts), cut

@@ -1,0 +1,65 @@
+"""Errors a person can meet: each says what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+
+class EcifError(Exception):
+    """Base of all errors that are shown to the user as one sentence, without a traceback.
+
+    Args:
+        expected: what should have been there.
+        got: what was found instead.
+        fix: what the user can do about it.
+    """
+
+    def __init__(self, expected: str, got: str, fix: str) -> None:
+        self.expected, self.got, self.fix = expected, got, fix
+        super().__init__(f"Expected {expected}, got {got}. {fix}")
+
+
+class ConfigError(EcifError):
+    """An option is out of range, unknown, or conflicts with another."""
+
+
+class PairsError(EcifError):
+    """A data set as a whole cannot be used (single bad rows are rejects, not errors)."""
+
+
+class ModelError(EcifError):
+    """A model cannot be found, read or used."""
+
+
+class BatchesError(EcifError):
+    """A batch segmentation does not fit the training pairs."""
+
+
+class SolveError(EcifError):
+    """A linear solve gave nothing usable."""
+
+
+class StorageError(EcifError):
+    """The disk refused: full, read-only, or without permission."""
+
+
+class RunFolderError(EcifError):
+    """A run folder cannot be used."""
+
+
+class RunFolderAbsent(RunFolderError):
+    """There is no run folder at this place."""
+
+
+class RunFolderPartial(RunFolderError):
+    """The run has not finished the step that was asked for."""
+
+
+class RunFolderDamaged(RunFolderError):
+    """A file of the run exists but cannot be read."""
+
+
+class RunFolderVersion(RunFolderError):
+    """The run was written in a format this version does not read."""
+
+
+class DecisionsError(EcifError):
+    """The decision store cannot be read or written."""

@@ -1,0 +1,1 @@
+"""Influence of training pairs on queries: scores by role, relative influence, traces of single queries."""

@@ -1,0 +1,74 @@
+"""Models: one interface, its adapters, and the choice between them.
+
+`--model` is `hf:NAME_OR_FOLDER`, `open_clip:NAME[/TAG]`, `open_clip:FOLDER`, or a bare folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.models.interface import DualEncoder
+
+
+def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncoder:
+    """Load the model that `spec` names.
+
+    Raises:
+        ModelError: if nothing like it is there, or its weights cannot be read.
+    """
+    kind, source = split_spec(spec)
+    if kind == "hf":
+        from engine.models.transformers_clip import TransformersDualEncoder
+
+        return TransformersDualEncoder(source, device, dtype)
+    from engine.models.open_clip_model import OpenClipDualEncoder
+
+    return OpenClipDualEncoder(source, device, dtype)
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """("hf" | "open_clip", source) of a model specification; imports no torch.
+
+    Raises:
+        ModelError: if the specification names no kind and is no recognisable folder.
+    """
+    kind, colon, source = spec.partition(":")
+    if colon and kind in ("hf", "open_clip"):
+        if not source:
+            raise ModelError(f"a name or folder after {kind}:", "nothing", "Write e.g. hf:FOLDER.")
+        return kind, source
+    folder = Path(spec)
+    if (folder / "open_clip_config.json").is_file():
+        return "open_clip", spec
+    if (folder / "config.json").is_file():
+        return "hf", spec
+    if folder.is_dir():
+        raise ModelError(
+            "a model folder with config.json or open_clip_config.json",
+            f"{spec} without either",
+            "Point --model at the folder that save_pretrained wrote.",
+        )
+    raise ModelError(
+        "a model folder, hf:NAME_OR_FOLDER or open_clip:NAME[/TAG]", repr(spec), "Check the path or add the prefix."
+    )
+
+
+def model_hash(spec: str) -> str:
+    """SHA-256 over the files of a local model folder; the specification itself where there is no folder."""
+    _, source = split_spec(spec)
+    digest = hashlib.sha256(spec.partition(":")[0].encode())
+    folder = Path(source)
+    if not folder.is_dir():
+        return hashlib.sha256(spec.encode()).hexdigest()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".txt")):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

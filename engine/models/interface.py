@@ -1,0 +1,72 @@
+"""The one interface behind which every image–text model stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The two projections into the shared space and the temperature."""
+
+    text: Tensor
+    """`[embed_dim, text_dim]`"""
+    image: Tensor
+    """`[embed_dim, image_dim]`"""
+    log_logit_scale: Tensor
+    """`[]`, natural logarithm of the multiplier of the similarities"""
+    text_bias: Tensor | None = None
+    """`[embed_dim]` or None"""
+    image_bias: Tensor | None = None
+    """`[embed_dim]` or None"""
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Heads:
+        """The same heads on `device` in `dtype`."""
+        moved = {name: None if part is None else part.to(device, dtype) for name, part in self.named().items()}
+        return Heads(**moved)
+
+    def named(self) -> dict[str, Tensor | None]:
+        """Every part by its name."""
+        return {
+            "text": self.text,
+            "image": self.image,
+            "log_logit_scale": self.log_logit_scale,
+            "text_bias": self.text_bias,
+            "image_bias": self.image_bias,
+        }
+
+
+class DualEncoder(Protocol):
+    """An image tower and a text tower that end in linear heads.
+
+    "Penultimate" features are what the heads read; a tower without a linear head has an identity head.
+    """
+
+    name: str
+    heads: Heads
+    notes: tuple[str, ...]
+    """Sentences the record should keep (for example that a tower has no linear head)."""
+
+    def prepare_images(self, images: list[Image.Image]) -> Tensor:
+        """Pixel tensor `[images, channels, height, width]` of RGB images."""
+
+    def prepare_texts(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
+        """Token tensors with leading axis `[texts]`, and how many texts were too long and cut."""
+
+    def penultimate_images(self, pixels: Tensor) -> Tensor:
+        """What the image head reads, `[images, image_dim]`."""
+
+    def penultimate_texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        """What the text head reads, `[texts, text_dim]`."""
+
+
+def identity_head(dimension: int) -> Tensor:
+    """The head of a tower that has none: `[dimension, dimension]`."""
+    return torch.eye(dimension)

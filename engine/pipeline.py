@@ -1,0 +1,266 @@
+"""The main job: pairs → batches → features → queries → scores → traces, each step finished by a rename.
+
+A run that was killed at any moment is continued by the same call; a finished one is returned as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import re
+import resource
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+import engine
+from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
+from engine.config import RunConfig
+from engine.errors import PairsError, RunFolderError
+from engine.models import model_hash, split_spec
+from engine.pairs import load_data_set
+from engine.progress import RunProgress
+from engine.runs import FORMAT_VERSION, SIGN_CONVENTION, RunFolder, storage_errors, write_json, write_table
+
+Report = Callable[[int, int], None]
+PATH_FIELDS = ("pairs", "validation", "test", "classes", "batches")
+
+
+def run(config: RunConfig, console: Console | None = None) -> RunFolder:
+    """Do or continue the run that `config` describes.
+
+    Args:
+        config: what to run.
+        console: terminal for progress bars; None draws none.
+
+    Returns:
+        The finished run folder.
+
+    Raises:
+        EcifError: whatever a user can mend, as one sentence.
+    """
+    split_spec(config.model)
+    hashes = {"pairs": _hash_tables(config), "model": model_hash(config.model)}
+    config = _with_absolute_paths(config)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.name or Path(config.pairs).stem).strip("-") or "run"
+    path = Path(config.out) / f"{name}-{config.digest(hashes['pairs'], hashes['model'])}"
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunFolderError(
+                "a run that nobody else is computing",
+                f"{path}, which another process has locked",
+                "Wait for it, or stop it first.",
+            ) from error
+    try:
+        return _run_locked(RunFolder(path), config, hashes, console)
+    finally:
+        lock.release()
+
+
+def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], console: Console | None) -> RunFolder:
+    if folder.has("config.json"):
+        folder = RunFolder.open(folder.path)
+    if folder.is_finished:
+        return folder
+    with storage_errors(folder.path):
+        (folder.path / "progress.json").unlink(missing_ok=True)
+    if not folder.has("record.json"):
+        write_json(folder.path / "record.json", _first_record(folder, hashes))
+    if not folder.has("config.json"):
+        with storage_errors(folder.path):
+            part = folder.path / "config.json.part"
+            part.write_text(config.to_json(), encoding="utf-8")
+            part.replace(folder.path / "config.json")
+    steps: list[tuple[str, str, Callable[[RunFolder, Report], None]]] = [
+        ("pairs.parquet", "Reading pairs", _read_pairs),
+        ("batches.parquet", "Cutting batches", _cut_batches),
+        ("features", "Embedding images and captions", _embed),
+        ("queries.parquet", "Predicting the test pairs", _predict),
+        ("scores.parquet", "Scoring every pair", _score),
+        ("traces.parquet", "Tracing wrong predictions", _trace),
+    ]
+    with RunProgress(folder.path / "progress.json", len(steps), console).running() as progress:
+        for index, (file_name, title, do) in enumerate(steps):
+            if folder.has(file_name):
+                continue
+            started = time.monotonic()
+            with progress.step(index, title, 1) as report:
+                do(folder, report)
+            cost = {
+                "seconds": round(time.monotonic() - started, 3),
+                "peak_memory_bytes": _peak_memory_bytes(),
+            }
+            folder.update_record(steps={file_name.removesuffix(".parquet"): cost})
+        folder.update_record(finished_at=_now())
+    return folder
+
+
+def _read_pairs(folder: RunFolder, report: Report) -> None:
+    config = folder.config
+    found = load_data_set(
+        config.pairs,
+        config.validation,
+        config.test,
+        config.seed,
+        thumbnails=folder.path / "thumbnails",
+        progress=report,
+    )
+    counts = {split: int((found.pairs["split"] == split).sum()) for split in ("train", "validation", "test")}
+    if not counts["train"] or not counts["validation"]:
+        raise PairsError(
+            "readable training and validation pairs",
+            f"{counts['train']} training and {counts['validation']} validation pairs, "
+            f"{len(found.rejects)} rejected rows",
+            "Run `ecif check` on the table to see why rows were rejected.",
+        )
+    write_table(folder.path / "rejects.parquet", found.rejects)
+    folder.update_record(counts={**counts, "rejects": len(found.rejects)})
+    _add_notes(folder, found.notes)
+    write_table(folder.path / "pairs.parquet", found.pairs)
+
+
+def _cut_batches(folder: RunFolder, report: Report) -> None:
+    config, pairs = folder.config, folder.table("pairs")
+    train = pairs[pairs["split"] == "train"]
+    if config.batches:
+        segmentations, unavoidable = read_segmentations(config.batches, train["pair_id"]), None
+    else:
+        conflicts = np.stack([pd.factorize(train["content_hash"])[0], pd.factorize(train["caption"])[0]], axis=1)
+        segmentations, unavoidable = seeded_segmentations(
+            conflicts, config.batch_size, config.segmentations, config.seed
+        )
+    left_out = _left_out(segmentations)
+    if left_out:
+        _add_notes(
+            folder,
+            [f"{left_out} training pairs are in no batch of the given segmentation: they have no influence scores."],
+        )
+    if len(segmentations) > 1:
+        _add_notes(folder, ["The curvature is built on the first segmentation and shared by all."])
+    folder.update_record(
+        batches={"segmentations": len(segmentations), "left_out": left_out, "unavoidable_conflicts": unavoidable}
+    )
+    write_table(folder.path / "batches.parquet", segmentations_table(segmentations, train["pair_id"]))
+
+
+def _left_out(segmentations: list[BatchSegmentation]) -> int:
+    return len(set.intersection(*(set(one.left_out.tolist()) for one in segmentations)))
+
+
+def _embed(folder: RunFolder, report: Report) -> None:
+    from engine.embedding import write_features
+    from engine.study import device_of
+
+    config, results = folder.config, {}
+    folder.step("features", lambda part: results.update(write_features(part, config, folder.table("pairs"), report)))
+    folder.update_record(
+        device=str(device_of(config)), dtype=config.dtype, cost={"embedding_seconds": results["embedding_seconds"]}
+    )
+    _add_notes(folder, results["notes"])
+
+
+def _predict(folder: RunFolder, report: Report) -> None:
+    from engine.predictions import metrics, queries_table
+    from engine.study import load_study
+
+    table = queries_table(load_study(folder))
+    folder.update_record(metrics=metrics(table))
+    write_table(folder.path / "queries.parquet", table)
+
+
+def _score(folder: RunFolder, report: Report) -> None:
+    from engine.scoring import scores_table
+    from engine.study import load_study
+
+    study = load_study(folder)
+    table, solves, seconds = scores_table(study, report)
+    folder.update_record(
+        damping=study.inverse.damping,
+        curvature={"name": study.config.curvature, **dataclasses.asdict(solves)},
+        num_parameters=study.train.subset.num_parameters,
+        cost=seconds,
+    )
+    write_table(folder.path / "scores.parquet", table)
+
+
+def _trace(folder: RunFolder, report: Report) -> None:
+    from engine.scoring import traces_table
+    from engine.study import load_study
+
+    queries = folder.table("queries")
+    wrong = queries.loc[(~queries["correct"].fillna(True)).astype(bool), "query_id"].tolist()
+    table, solves = traces_table(load_study(folder), folder.table("scores"), wrong, report)
+    if solves is not None:
+        folder.update_record(trace_solves=dataclasses.asdict(solves))
+    write_table(folder.path / "traces.parquet", table)
+
+
+def _first_record(folder: RunFolder, hashes: dict[str, str]) -> dict[str, object]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "run_id": folder.run_id,
+        "created_at": _now(),
+        "finished_at": None,
+        "ecif_version": engine.__version__,
+        "git_sha": _git_sha(),
+        "sign_convention": SIGN_CONVENTION,
+        "hashes": hashes,
+        "notes": [],
+    }
+
+
+def _add_notes(folder: RunFolder, notes: list[str] | tuple[str, ...]) -> None:
+    """Notes of a step that is done again after a kill are kept once."""
+    folder.update_record(notes=list(dict.fromkeys([*folder.record.get("notes", []), *notes])))
+
+
+def _with_absolute_paths(config: RunConfig) -> RunConfig:
+    values = {name: str(Path(value).resolve()) for name in PATH_FIELDS if (value := getattr(config, name))}
+    kind, source = split_spec(config.model)
+    if Path(source).is_dir():
+        values["model"] = f"{kind}:{Path(source).resolve()}"
+    return dataclasses.replace(config, **values)
+
+
+def _hash_tables(config: RunConfig) -> str:
+    digest = hashlib.sha256()
+    for name in PATH_FIELDS:
+        path = getattr(config, name)
+        if not path:
+            continue
+        try:
+            with Path(path).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise PairsError(
+                f"a readable file for --{name}", f"{path} ({error.strerror})", "Check the path."
+            ) from error
+    return digest.hexdigest()
+
+
+def _git_sha() -> str | None:
+    """The commit of the checkout this code runs from; None when installed as a package."""
+    source = Path(__file__).parent
+    if not (source.parent / ".git").exists():
+        return None
+    found = subprocess.run(["git", "-C", str(source), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def _peak_memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,120 @@
+"""What the commands print: rich tables from run folders. Captions are printed as text, never as markup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.errors import ConfigError
+from engine.pairs import check_pairs
+from engine.runs import RunFolder
+
+CAPTION_WIDTH = 60
+
+
+def print_run(folder: RunFolder) -> None:
+    """The outcome of a run in a few lines."""
+    console, record = Console(stderr=True), folder.record
+    counts, metrics, cost = record["counts"], record["metrics"], record["cost"]
+    console.print(
+        f"{counts['train']} training, {counts['validation']} validation, {counts['test']} test pairs; "
+        f"{counts['rejects']} rejected rows."
+    )
+    if metrics["zero_shot_accuracy"] is not None:
+        console.print(f"Zero-shot accuracy {metrics['zero_shot_accuracy']:.1%}, ", end="")
+    console.print(f"retrieval recall@1 {metrics['retrieval_recall_at_1']:.1%}.")
+    console.print(
+        f"Embedding {cost['embedding_seconds']:.2f} s; influence of all pairs on one query "
+        f"{cost['scoring_seconds']:.2f} s; relative influence {cost['sketch_seconds']:.2f} s."
+    )
+    console.print(record["curvature"]["status"])
+    for note in record["notes"]:
+        console.print(f"Note: {note}", markup=False)
+
+
+def print_check(pairs: str, rejects: str | None) -> int:
+    """What was understood of a table of pairs; exit code 1 if no row can be used."""
+    console = Console()
+    found = check_pairs(pairs, rejects_csv=None if rejects is None else Path(rejects))
+    console.print(f"{found.rows} rows: {found.accepted} can be used, {found.rejected} rejected.")
+    columns = Table("meaning", "column", title="Columns")
+    for meaning, name in found.columns.items():
+        columns.add_row(Text(meaning), Text(name))
+    console.print(columns)
+    examples = Table("image", "caption", title="Examples")
+    for image, caption in found.examples:
+        examples.add_row(_text(image), _text(caption))
+    console.print(examples)
+    if found.reasons:
+        reasons = Table("rows", "reason", title="Rejected")
+        for reason, number in found.reasons.items():
+            reasons.add_row(str(number), Text(reason))
+        console.print(reasons)
+    if rejects:
+        console.print(Text(f"Rejected rows written to {rejects}"))
+    return 0 if found.accepted else 1
+
+
+def print_wrong_predictions(folder: RunFolder, most: int = 40) -> None:
+    """The wrong test predictions of a run, the surest ones first."""
+    queries = folder.table("queries")
+    wrong = queries[~queries["correct"].fillna(True).astype(bool)].sort_values("confidence", ascending=False)
+    table = Table("query", "true", "predicted", "confidence", title=f"{len(wrong)} wrong predictions")
+    for row in wrong.head(most).itertuples():
+        table.add_row(Text(row.query_id), _text(row.true_label), _text(row.predicted_label), f"{row.confidence:.2f}")
+    Console().print(table)
+
+
+def print_trace(folder: RunFolder, query_id: str, top: int) -> None:
+    """The pairs that hurt and help one prediction; computed now if the run does not hold its trace.
+
+    Raises:
+        ConfigError: if the run has no such query.
+    """
+    queries = folder.table("queries")
+    found = queries[queries["query_id"] == query_id]
+    if found.empty:
+        raise ConfigError(
+            "a query id of the run's queries table",
+            repr(query_id),
+            f"List the wrong predictions with `ecif trace {folder.path}`.",
+        )
+    traces = folder.table("traces")
+    traces = traces[traces["query_id"] == query_id]
+    if traces.empty:
+        from engine.scoring import traces_table
+        from engine.study import load_study
+
+        traces, _ = traces_table(load_study(folder), folder.table("scores"), [query_id], lambda done, of: None)
+    row, console = found.iloc[0], Console()
+    console.print(Text(f"{query_id}: loss {row['loss']:.3f} nats per pair"))
+    if row["kind"] != "validation":
+        console.print(
+            Text(f"true: {row['true_label']}   predicted: {row['predicted_label']} ({row['confidence']:.0%} sure)")
+        )
+    captions = folder.table("pairs", ["pair_id", "caption"]).set_index("pair_id")["caption"]
+    for side, title in (
+        ("hurts", "Pairs that hurt (removing them lowers the loss)"),
+        ("helps", "Pairs that help"),
+    ):
+        table = Table("rank", "pair", "caption", "influence", "as match", "as negative", "relative", title=title)
+        for one in traces[traces["side"] == side].head(top).itertuples():
+            table.add_row(
+                str(one.rank),
+                Text(one.pair_id),
+                _text(captions[one.pair_id]),
+                f"{one.influence:+.2e}",
+                f"{one.influence_positive:+.2e}",
+                f"{one.influence_negative:+.2e}",
+                f"{one.relative_influence:+.2e}",
+            )
+        console.print(table)
+
+
+def _text(value: str) -> Text:
+    """Stranger's text on one line: control characters cannot reach the terminal."""
+    shown = "".join(c if c.isprintable() else " " for c in str(value))
+    return Text(shown if len(shown) <= CAPTION_WIDTH else shown[: CAPTION_WIDTH - 1] + "…")

@@ -1,0 +1,143 @@
+"""A study: everything the scores need, put together from the files of a run folder.
+
+The run folder holds the cached penultimate features; loading a study needs no model and no images.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.batches import BatchSegmentation, read_segmentations
+from engine.config import RunConfig
+from engine.contrastive import LOSSES, ContrastiveLoss
+from engine.curvature import InverseCurvature, inverse_curvature
+from engine.directional import HeadsFeatureMap
+from engine.errors import RunFolderDamaged
+from engine.models.interface import Heads
+from engine.runs import RunFolder
+
+FEATURE_FILES = ("image", "text", "prompts")
+
+
+def device_of(config: RunConfig) -> torch.device:
+    """The device that `--device` names; auto takes cuda, then mps, then cpu."""
+    if config.device != "auto":
+        return torch.device(config.device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available() and config.dtype != "float64":  # mps has no float64
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Feature maps, batches, loss and curvature of one run."""
+
+    config: RunConfig
+    pairs: pd.DataFrame
+    """the pairs table, all splits, in pair_index order"""
+    classes: tuple[str, ...]
+    """class names of the zero-shot queries; empty without labels"""
+    heads: Heads
+    image: Tensor
+    """penultimate image features of all pairs, `[pairs, image_dim]`"""
+    text: Tensor
+    """penultimate text features of all pairs, `[pairs, text_dim]`"""
+    prompts: Tensor
+    """penultimate text features of the prompts, class by class, `[prompts, text_dim]`"""
+    segmentations: tuple[BatchSegmentation, ...]
+    """batches of training pairs"""
+    recorded_damping: float | None = None
+    """absolute damping of the run, once its scores are computed"""
+
+    @property
+    def loss(self) -> ContrastiveLoss:
+        """The training loss."""
+        return LOSSES[self.config.loss]
+
+    @property
+    def test_split(self) -> str:
+        """The split that test predictions are about: validation where there is no test split."""
+        return "test" if (self.pairs["split"] == "test").any() else "validation"
+
+    def rows(self, split: str) -> pd.DataFrame:
+        """The pairs of one split, in table order."""
+        return self.pairs[self.pairs["split"] == split]
+
+    def feature_map(self, split: str) -> HeadsFeatureMap:
+        """Features of the pairs of one split; index = position within the split."""
+        positions = torch.as_tensor(self.rows(split)["pair_index"].to_numpy(), device=self.image.device)
+        return self._map(self.text[positions], self.image[positions])
+
+    @cached_property
+    def train(self) -> HeadsFeatureMap:
+        """Features of the training pairs."""
+        return self.feature_map("train")
+
+    @cached_property
+    def zero_shot(self) -> HeadsFeatureMap:
+        """Texts are the prompts, images are the test images."""
+        return self._map(self.prompts, self.feature_map(self.test_split).image_inputs)
+
+    @property
+    def like(self) -> Tensor:
+        """A `[parameters]` tensor that gives size, dtype and device of directions."""
+        return self.image.new_empty(self.train.subset.num_parameters)
+
+    @cached_property
+    def inverse(self) -> InverseCurvature:
+        """The inverse curvature; shared by all segmentations, built on the first of them."""
+        config = self.config
+        if self.recorded_damping:
+            config = replace(config, damping=self.recorded_damping, relative_damping=None)
+        return inverse_curvature(config, self.train, self.segmentations[0], self.like)
+
+    def labels(self, split: str) -> np.ndarray:
+        """Class index of each pair of a split; −1 without a label or with one that is not a class."""
+        index = {name: number for number, name in enumerate(self.classes)}
+        return self.rows(split)["label"].map(lambda name: index.get(name, -1)).to_numpy(dtype=np.int64)
+
+    def _map(self, text: Tensor, image: Tensor) -> HeadsFeatureMap:
+        return HeadsFeatureMap(self.heads, text, image, self.config.log_logit_scale, self.config.chunk_size)
+
+
+def load_study(run: RunFolder) -> Study:
+    """The study of a run whose features are finished.
+
+    Raises:
+        RunFolderPartial: if the features are not finished.
+        RunFolderDamaged: if a file cannot be read.
+    """
+    config = run.config
+    device, dtype = device_of(config), getattr(torch, config.dtype)
+    pairs = run.table("pairs")
+    ids = pairs.loc[pairs["split"] == "train", "pair_id"]
+    segmentations = read_segmentations(run.path / "batches.parquet", ids)
+    folder = run.path / "features"
+    try:
+        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in FEATURE_FILES}
+        heads = Heads(**load_file(folder / "heads.safetensors"))
+        classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunFolderDamaged(
+            f"readable files in {folder}", str(error), "Delete that folder and run again: it is computed anew."
+        ) from error
+    tensors = {name: torch.from_numpy(array).to(device, dtype) for name, array in arrays.items()}
+    return Study(
+        config,
+        pairs,
+        classes,
+        heads.to(device, dtype),
+        **tensors,
+        segmentations=tuple(segmentations),
+        recorded_damping=run.record.get("damping"),
+    )

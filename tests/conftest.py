@@ -1,0 +1,6 @@
+"""Shared fixtures. Tests use few threads and never the network."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
