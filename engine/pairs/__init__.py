@@ -1,0 +1,23 @@
+"""Reading and checking image–caption data sets: pairs, rejects with reasons, stable ids, thumbnails. No torch."""
+
+from engine.pairs.check import PairsCheck, check_pairs
+from engine.pairs.duplicates import duplicate_groups
+from engine.pairs.images import RejectedImage, image_path, open_image
+from engine.pairs.pair_set import PairSet
+from engine.pairs.splits import load_data_set, read_pair_table
+
+__all__ = [
+    # data sets
+    "load_data_set",
+    "read_pair_table",
+    "PairSet",
+    # what is in a table, before a run
+    "check_pairs",
+    "PairsCheck",
+    # single images
+    "open_image",
+    "image_path",
+    "RejectedImage",
+    # between pairs
+    "duplicate_groups",
+]

@@ -1,0 +1,81 @@
+"""What `ecif check` tells about a table, before any run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from engine.pairs.duplicates import duplicate_groups
+from engine.pairs.splits import read_pair_table
+from engine.runs import storage_errors
+
+NUM_EXAMPLES = 5
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+
+
+@dataclass(frozen=True)
+class PairsCheck:
+    """What is in a table of pairs."""
+
+    rows: int
+    """data rows; accepted + rejected"""
+    accepted: int
+    rejected: int
+    columns: Mapping[str, str]
+    """meaning → name of the column in the table"""
+    splits: Mapping[str, int]
+    """accepted pairs per split"""
+    duplicates: int
+    """accepted pairs whose image is an exact or near copy of another pair's"""
+    examples: tuple[tuple[str, str], ...]
+    """(image, caption) of the first accepted pairs"""
+    reasons: Mapping[str, int]
+    """reason → rejected rows, most frequent first"""
+    notes: tuple[str, ...]
+
+
+def check_pairs(
+    pairs: str | Path, rejects_csv: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> PairsCheck:
+    """Read a table, every image included, and count what can be used and what not.
+
+    Args:
+        pairs: the table.
+        rejects_csv: file that gets the rejected rows with their reasons; None writes none.
+        progress: called with (done, total) image files.
+
+    Raises:
+        PairsError: if the table as a whole cannot be used.
+        StorageError: if the rejects cannot be written.
+    """
+    found = read_pair_table(pairs, progress)
+    if rejects_csv is not None:
+        _write_rejects(found.rejects, Path(rejects_csv))
+    first = found.pairs.head(NUM_EXAMPLES)
+    return PairsCheck(
+        rows=len(found.pairs) + len(found.rejects),
+        accepted=len(found.pairs),
+        rejected=len(found.rejects),
+        columns=found.columns,
+        splits=found.pairs["split"].value_counts().to_dict(),
+        duplicates=int((duplicate_groups(found.pairs) >= 0).sum()),
+        examples=tuple(zip(first["image"], first["caption"], strict=True)),
+        reasons=found.rejects["reason"].value_counts().to_dict(),
+        notes=found.notes,
+    )
+
+
+def _write_rejects(rejects: pd.DataFrame, path: Path) -> None:
+    """As UTF-8 with a byte order mark, so that spreadsheets read it; cells they would run as formulas get a quote."""
+    safe = rejects.copy()
+    for name in ("image", "caption", "source"):
+        safe[name] = ["'" + text if text.startswith(FORMULA_STARTS) else text for text in safe[name]]
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        with part.open("w", encoding="utf-8-sig", newline="") as file:
+            safe.to_csv(file, index=False)
+        part.replace(path)

@@ -1,0 +1,186 @@
+"""One image file: where it may lie, and how it becomes an upright RGB picture."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from engine.errors import PairsError
+
+MAX_PIXELS = 64_000_000
+MAX_FILE_BYTES = 512 * 2**20
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""what is decoded; formats that start other programs (EPS) stay out"""
+
+MISSING = "The image file does not exist."
+NO_PATH = "The image path is empty."
+URL = "The image is a web address; addresses are never fetched, download the images first."
+ABSOLUTE = "The image path is absolute; write it relative to the table's folder."
+UPWARDS = "The image path goes upwards with '..'; images must lie in the table's folder."
+OUTSIDE = "The image path leaves the table's folder through a link; put the images into the folder."
+BAD_NAME = "The image path contains a character that no file name can have."
+NOT_A_FILE = "The image path is not a file."
+NO_ACCESS = "The image file cannot be opened: no permission, or the disk failed."
+EMPTY_FILE = "The image file is empty."
+BIG_FILE = f"The image file is larger than {MAX_FILE_BYTES // 2**20} MiB."
+UNKNOWN_FORMAT = "The file is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)."
+DAMAGED = "The image is damaged or cut off and cannot be decoded."
+
+# What matters becomes a reason: our own limit of pixels is stricter, and damage beside the picture costs nothing.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+class RejectedImage(PairsError):
+    """An image cannot be used.
+
+    Args:
+        reason: one plain sentence, the same for every image with this fault.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__("a usable image", f"one that is not ({reason})", "Mend or replace it, then run again.")
+
+
+def image_path(source: str | Path, image: str) -> Path:
+    """Where an image of a table lies, proven to be inside the table's folder.
+
+    Args:
+        source: path of the table.
+        image: the image as written in the table.
+
+    Returns:
+        The existing file, links resolved.
+
+    Raises:
+        RejectedImage: if the path is empty, a web address, absolute, leaves the folder, or is no file.
+    """
+    if not image.strip():
+        raise RejectedImage(NO_PATH)
+    if "\0" in image or any("\ud800" <= c <= "\udfff" for c in image):
+        raise RejectedImage(BAD_NAME)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", image.strip()):
+        raise RejectedImage(URL)
+    written = PureWindowsPath(image)  # splits at both kinds of slash and knows drives
+    if written.drive or written.root:
+        raise RejectedImage(ABSOLUTE)
+    if ".." in written.parts:
+        raise RejectedImage(UPWARDS)
+    folder = Path(source).parent
+    try:
+        path = (folder / image).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise RejectedImage(OUTSIDE)
+        if not path.exists():
+            raise RejectedImage(MISSING)
+        if not path.is_file():
+            raise RejectedImage(NOT_A_FILE)
+    except (OSError, RuntimeError) as error:  # name too long, links in a circle
+        raise RejectedImage(MISSING) from error
+    return path
+
+
+def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The image at `path`: fully decoded, upright, RGB, transparency over white, first frame.
+
+    Args:
+        path: an image file.
+        max_pixels: refuse larger pictures before decoding them.
+
+    Raises:
+        RejectedImage: if it is unreadable, cut off, empty or too large.
+    """
+    return decode(read_bytes(path), max_pixels)[0]
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        RejectedImage: if it cannot be opened, is empty or unreasonably large.
+    """
+    try:
+        if Path(path).stat().st_size > MAX_FILE_BYTES:
+            raise RejectedImage(BIG_FILE)
+        data = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise RejectedImage(MISSING) from error
+    except OSError as error:
+        raise RejectedImage(NO_ACCESS) from error
+    if not data:
+        raise RejectedImage(EMPTY_FILE)
+    return data
+
+
+def decode(
+    data: bytes, max_pixels: int = MAX_PIXELS, enough_pixels: int | None = None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The picture in `data`, as `open_image` gives it, and its upright width and height in pixels.
+
+    Args:
+        data: the bytes of an image file.
+        max_pixels: refuse larger pictures before decoding them.
+        enough_pixels: if given, the picture may be smaller than it is stored, but neither side below this.
+
+    Raises:
+        RejectedImage: if it is unreadable, cut off or too large.
+    """
+    too_large = f"The image has more than {max_pixels / 1e6:.3g} million pixels."
+    try:
+        image = Image.open(io.BytesIO(data), formats=_formats())
+    except Image.DecompressionBombError as error:
+        raise RejectedImage(too_large) from error
+    except Exception as error:  # decoders raise anything at all on strange bytes
+        raise RejectedImage(UNKNOWN_FORMAT) from error
+    if image.width * image.height > max_pixels:
+        raise RejectedImage(too_large)
+    try:
+        size = image.size
+        if enough_pixels is not None:
+            image.draft(None, (enough_pixels, enough_pixels))
+        image.load()
+        upright = _upright(image)
+        if upright.size == image.size[::-1] != image.size:
+            size = size[::-1]
+        return _to_rgb(upright), size
+    except Exception as error:
+        raise RejectedImage(DAMAGED) from error
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF beside a sound picture
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_grey_to_rgb(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits; Pillow's own conversion clips it to white."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0
+    elif low >= 0:
+        low, high = 0.0, next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)).convert("RGB")

@@ -1,0 +1,37 @@
+"""The formats of pair tables. A new one is one new file and one line in `READERS`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.errors import PairsError
+from engine.pairs.readers.delimited import DelimitedReader
+from engine.pairs.readers.interface import RawRow, Reader
+from engine.pairs.readers.jsonl import JsonLinesReader
+from engine.pairs.readers.parquet import ParquetReader
+
+READERS: tuple[Reader, ...] = (
+    DelimitedReader(),
+    JsonLinesReader(),
+    ParquetReader(),
+)
+
+
+def reader_for(path: Path) -> Reader:
+    """The reader of the table at `path`.
+
+    Raises:
+        PairsError: if there is nothing, a folder without a reader, or an unknown format.
+    """
+    accepted = ", ".join(reader.accepts for reader in READERS)
+    if not path.exists():
+        raise PairsError("a table of pairs", f"no file at {path}", "Check the path.")
+    reader = next((reader for reader in READERS if reader.takes(path)), None)
+    if reader is None:
+        got = f"the folder {path}" if path.is_dir() else f"{path}"
+        fix = "Give the table inside it." if path.is_dir() else "Save the table in one of these formats."
+        raise PairsError(f"a table of pairs ({accepted})", got, fix)
+    return reader
+
+
+__all__ = ["READERS", "RawRow", "Reader", "reader_for"]

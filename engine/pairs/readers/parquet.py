@@ -1,0 +1,70 @@
+"""Columnar tables: .parquet."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.errors import PairsError
+from engine.pairs.readers.interface import RawRow
+
+ROWS_AT_ONCE = 4096
+
+
+class ParquetReader:
+    """Parquet files; only the columns that are asked for are loaded, a few thousand rows at a time."""
+
+    accepts = ".parquet"
+
+    def takes(self, path: Path) -> bool:
+        """Whether the suffix is .parquet."""
+        return path.is_file() and path.suffix.lower() == ".parquet"
+
+    def columns(self, path: Path) -> list[str]:
+        """The names in the file's schema.
+
+        Raises:
+            PairsError: if the file is damaged or no Parquet.
+        """
+        with _damage_said(path):
+            return pq.read_schema(path).names
+
+    def rows(self, path: Path, columns: Sequence[str]) -> Iterator[RawRow]:
+        """The rows of all row groups.
+
+        Raises:
+            PairsError: if the file is damaged.
+        """
+        with _damage_said(path), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
+                cells = {name: _cells(batch.column(name)) for name in columns}
+                for at in range(batch.num_rows):
+                    yield RawRow({name: values[at] for name, values in cells.items()})
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:  # one bad text must not take its neighbours with it
+        binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+        return [
+            None if cell is None else cell.decode("utf-8", "surrogateescape")
+            for cell in column.cast(binary).to_pylist()
+        ]
+
+
+@contextlib.contextmanager
+def _damage_said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise PairsError(
+            "a readable Parquet file", f"{path} ({str(error).splitlines()[0]})", "Write the file again."
+        ) from error

@@ -1,0 +1,139 @@
+"""The rows of one table: cells turned into text and checked, the reason beside those that cannot be used."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import PairsError
+from engine.pairs.columns import recognise_columns
+from engine.pairs.fingerprint import Fingerprint
+from engine.pairs.images import RejectedImage, image_path
+from engine.pairs.readers import RawRow, reader_for
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""values of a split column, in any case, and what they mean"""
+
+NO_CAPTION = "The caption is empty."
+BAD_SPLIT = "The split is none of train, validation, test."
+NOT_UTF_8 = "The {} is not valid UTF-8 text."
+HAS_NUL = "The {} contains a NUL character."
+NOT_TEXT = "The {} is not text."
+
+
+@dataclass(slots=True)
+class Row:
+    """One data row on its way to be a pair or a reject."""
+
+    source: str
+    """path of the table"""
+    number: int
+    """1-based data row in the table"""
+    image: str = ""
+    caption: str = ""
+    pair_id: str | None = None
+    """as given in the table, then as it is in the pairs table"""
+    label: str | None = None
+    split: str | None = None
+    """None: the table has no split column"""
+    path: Path | None = None
+    """the image file, proven to be inside the table's folder"""
+    seen: Fingerprint | None = None
+    reason: str | None = None
+    """why the row cannot be used; None: nothing found yet"""
+
+
+def read_rows(path: str | Path) -> tuple[list[Row], dict[str, str]]:
+    """All rows of a table with their text checked; images are found but not opened.
+
+    Args:
+        path: a table in one of the formats of `engine.pairs.readers`.
+
+    Returns:
+        The rows in table order, and the column for each meaning.
+
+    Raises:
+        PairsError: if the table is absent, unreadable, empty, or lacks a column.
+    """
+    path = Path(path)
+    try:
+        reader = reader_for(path)
+        found = reader.columns(path)
+        if not found and not any(True for _ in reader.rows(path, [])):
+            raise _empty(path)
+        columns = recognise_columns(path, found)
+        raw_rows = enumerate(reader.rows(path, list(columns.values())), 1)
+        rows = [_checked(str(path), number, raw, columns) for number, raw in raw_rows]
+    except OSError as error:
+        raise PairsError("a readable table of pairs", f"{path} ({error.strerror})", "Check the path.") from error
+    if not rows:
+        raise _empty(path)
+    return rows, columns
+
+
+def as_text(cell: Any) -> str | None:
+    """A cell as text ("" if it is missing); None if it is something else than text or a number."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "surrogateescape")
+    if isinstance(cell, float):
+        if math.isnan(cell):
+            return ""
+        return str(int(cell)) if cell.is_integer() else str(cell)  # whole numbers beside empty cells become floats
+    return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else None
+
+
+def _empty(path: Path) -> PairsError:
+    return PairsError(
+        "a table with at least one row of data", f"none in {path}", "Check that the right file was given."
+    )
+
+
+def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> Row:
+    row = Row(source, number)
+    if raw.problem:
+        row.caption, row.reason = raw.raw.strip(), raw.problem
+        return row
+    cells = {meaning: as_text(raw.values.get(name)) for meaning, name in columns.items()}
+    row.image, row.caption = cells["image"] or "", cells["caption"] or ""
+    row.reason = _text_fault(cells)
+    if row.reason:
+        return row
+    row.pair_id = (cells.get("pair_id") or "").strip() or None
+    row.label = (cells.get("label") or "").strip() or None
+    if "split" in columns:
+        row.split = SPLITS.get((cells["split"] or "").strip().casefold())
+    if not row.caption.strip():
+        row.reason = NO_CAPTION
+    elif "split" in columns and row.split is None:
+        row.reason = BAD_SPLIT
+    else:
+        try:
+            row.path = image_path(source, row.image)
+        except RejectedImage as error:
+            row.reason = error.reason
+    return row
+
+
+def _text_fault(cells: dict[str, str | None]) -> str | None:
+    for meaning, text in cells.items():
+        name = {"image": "image path"}.get(meaning, meaning)
+        if text is None:
+            return NOT_TEXT.format(name)
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            return NOT_UTF_8.format(name)
+        if "\0" in text:
+            return HAS_NUL.format(name)
+    return None

@@ -1,0 +1,191 @@
+"""From tables to one data set with training, validation and test pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.pairs.duplicates import duplicate_groups
+from engine.pairs.fingerprint import fingerprints
+from engine.pairs.ids import give_ids
+from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, PairSet
+from engine.pairs.rows import Row, read_rows
+
+Progress = Callable[[int, int], None]
+
+HELD_OUT_SHARE = 0.1
+OTHER_TABLE = "The split column says {0}, but the {0} pairs come from a table of their own."
+REJECTED_TEXT_CHARACTERS = 2000
+
+
+def read_pair_table(path: str | Path, progress: Progress | None = None, thumbnails: Path | None = None) -> PairSet:
+    """Read and check one table, every image included.
+
+    Args:
+        path: .csv, .tsv, .jsonl or .parquet.
+        progress: called with (done, total) image files.
+        thumbnails: folder that gets a thumbnail of each image; None makes none.
+
+    Returns:
+        Its pairs (split from the split column, else "train") and its rejects.
+
+    Raises:
+        PairsError: if the table as a whole cannot be used.
+        StorageError: if a thumbnail cannot be written.
+    """
+    rows, columns = read_rows(path)
+    _see(rows, thumbnails, progress)
+    notes = give_ids([("train", rows)])
+    return PairSet(_pairs(rows), _rejects(rows), tuple(notes), columns)
+
+
+def load_data_set(
+    pairs: str | Path,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    seed: int = 0,
+    thumbnails: Path | None = None,
+    progress: Progress | None = None,
+) -> PairSet:
+    """The data set of a run: all pairs of all splits in one table.
+
+    Validation pairs are those of `validation`, else of the split column, else a tenth of the training pairs, chosen by
+    the images' content and `seed`. Copies of an image, near ones too, are held out together. Without test pairs there
+    are none with split "test": the validation pairs serve, and a note says so.
+
+    Args:
+        pairs: the table of the training pairs; with a split column, of the others too.
+        validation: a table of validation pairs; its split column is not read.
+        test: a table of test pairs; its split column is not read.
+        seed: of the choice of held-out pairs.
+        thumbnails: folder that gets a thumbnail of each image; None makes none.
+        progress: called with (done, total) image files.
+
+    Raises:
+        PairsError: if a table as a whole cannot be used.
+        StorageError: if a thumbnail cannot be written.
+    """
+    main, columns = read_rows(pairs)
+    tables = [("train", main)]
+    for split, path in (("validation", validation), ("test", test)):
+        if path is None:
+            continue
+        for row in main:
+            if row.reason is None and row.split == split:
+                row.reason = OTHER_TABLE.format(split)
+        rows, _ = read_rows(path)
+        for row in rows:
+            row.split = split
+        tables.append((split, rows))
+    everything = [row for _, rows in tables for row in rows]
+    _see(everything, thumbnails, progress)
+    notes = give_ids(tables)
+    found = _pairs(everything)
+    if not (found["split"] == "validation").any():
+        found, note = _hold_out(found, seed)
+        notes += note
+    if not (found["split"] == "test").any():
+        notes.append("There are no test pairs: the validation pairs serve as test pairs too.")
+    notes += _leaks(found)
+    return PairSet(found, _rejects(everything), tuple(notes), columns)
+
+
+def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) -> None:
+    """Open every image file once and give its rows what was seen, or the reason."""
+    by_path: dict[Path, list[Row]] = {}
+    for row in rows:
+        if row.reason is None:
+            by_path.setdefault(row.path, []).append(row)
+    for same, found in zip(by_path.values(), fingerprints(by_path, len(by_path), thumbnails, progress), strict=True):
+        for row in same:
+            if isinstance(found, str):
+                row.reason = found
+            else:
+                row.seen = found
+
+
+def _pairs(rows: list[Row]) -> pd.DataFrame:
+    usable = [row for row in rows if row.reason is None]
+    table = pd.DataFrame(
+        [
+            (
+                row.pair_id,
+                index,
+                row.image,
+                row.caption,
+                row.label,
+                row.split or "train",
+                row.seen.width,
+                row.seen.height,
+                row.seen.content_hash,
+                row.seen.perceptual_hash,
+                row.seen.thumbnail,
+                row.number,
+                row.source,
+            )
+            for index, row in enumerate(usable)
+        ],
+        columns=list(PAIR_COLUMNS),
+    )
+    return table.astype(dict.fromkeys(("pair_index", "width", "height", "row"), "int64"))
+
+
+def _rejects(rows: list[Row]) -> pd.DataFrame:
+    table = pd.DataFrame(
+        [
+            (row.number, _storable(row.image), _storable(row.caption), row.reason, row.source)
+            for row in rows
+            if row.reason is not None
+        ],
+        columns=list(REJECT_COLUMNS),
+    )
+    return table.astype({"row": "int64"})
+
+
+def _storable(text: str) -> str:
+    """Text that any file can hold: what is no UTF-8 as escapes, the endless cut."""
+    text = text if len(text) <= REJECTED_TEXT_CHARACTERS else text[:REJECTED_TEXT_CHARACTERS] + "…"
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _hold_out(pairs: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, list[str]]:
+    """Move a tenth of the training pairs to validation, whole groups of copies at a time."""
+    train = pairs[pairs["split"] == "train"]
+    groups = duplicate_groups(train)
+    alone = groups < 0
+    groups[alone] = groups.max(initial=-1) + 1 + np.arange(alone.sum())
+    # a group is called by its least content hash: the same in every run, whatever the order of the rows
+    name = train.groupby(groups)["content_hash"].transform("min")
+    lots = {one: hashlib.sha256(f"{seed}:{one}".encode()).digest() for one in name.unique()}
+    sizes, chosen, held_out = name.value_counts(), set(), 0
+    for one in sorted(lots, key=lots.get)[: len(lots) - 1]:
+        if held_out >= HELD_OUT_SHARE * len(train):
+            break
+        chosen.add(one)
+        held_out += int(sizes[one])
+    if not held_out:
+        return pairs, []
+    pairs = pairs.copy()
+    pairs.loc[name.index[name.isin(chosen)], "split"] = "validation"
+    note = (
+        f"No validation pairs were given: {held_out} of {len(train)} training pairs, "
+        f"chosen by content with seed {seed}, were held out."
+    )
+    return pairs, [note]
+
+
+def _leaks(pairs: pd.DataFrame) -> list[str]:
+    train, held_out = pairs[pairs["split"] == "train"], pairs[pairs["split"] != "train"]
+    same_image = held_out["content_hash"].isin(train["content_hash"])
+    if not same_image.any():
+        return []
+    known = set(zip(train["content_hash"], train["caption"], strict=True))
+    copies = sum(one in known for one in zip(held_out["content_hash"], held_out["caption"], strict=True))
+    return [
+        f"{int(same_image.sum())} validation or test pairs show an image that is a training image too "
+        f"({copies} with the same caption): the results on them look better than they are."
+    ]
