@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True)
     parser = _parser()
     options = parser.parse_args(arguments)
+    # Threads that spin while they wait slow everything down when the dashboard or another run shares the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,7 +40,11 @@ class Solution:
 
 
 def conjugate_gradients(
-    operator: LinearOperator, right_hand_sides: Tensor, tolerance: float, max_iterations: int
+    operator: LinearOperator,
+    right_hand_sides: Tensor,
+    tolerance: float,
+    max_iterations: int,
+    preconditioner: Callable[[Tensor], Tensor] = lambda residuals: residuals,
 ) -> Solution:
     """Solve with a symmetric positive definite operator (Hestenes and Stiefel 1952).
 
@@ -48,6 +53,7 @@ def conjugate_gradients(
         right_hand_sides: g, `[queries, parameters]`; rows of zeros give zeros.
         tolerance: relative residual at which a row is left alone.
         max_iterations: most products with the operator.
+        preconditioner: approximate inverse, symmetric positive definite; only the speed depends on it.
 
     Raises:
         SolveError: if the right-hand sides or a product are not finite.
@@ -56,10 +62,11 @@ def conjugate_gradients(
     _check_finite(size, "the gradient of a query")
     target = tolerance * size
     values = torch.zeros_like(right_hand_sides)
-    residual, direction = right_hand_sides.clone(), right_hand_sides.clone()
-    squared = residual.square().sum(1)
+    residual = right_hand_sides.clone()
+    direction = preconditioner(residual).clone()
+    product_with_residual = (residual * direction).sum(1)
     status, iterations = SolveStatus.CONVERGED, 0
-    while bool((active := squared.sqrt() > target).any()):
+    while bool((active := residual.norm(dim=1) > target).any()):
         if iterations == max_iterations:
             status = SolveStatus.NOT_CONVERGED
             break
@@ -70,12 +77,13 @@ def conjugate_gradients(
         if bool((bend <= 0).any()):
             status = SolveStatus.NEGATIVE_CURVATURE
             break
-        step = (squared[rows] / bend)[:, None]
+        step = (product_with_residual[rows] / bend)[:, None]
         values[rows] += step * direction[rows]
         residual[rows] -= step * product
-        renewed = residual[rows].square().sum(1)
-        direction[rows] = residual[rows] + (renewed / squared[rows])[:, None] * direction[rows]
-        squared[rows] = renewed
+        conditioned = preconditioner(residual[rows])
+        renewed = (residual[rows] * conditioned).sum(1)
+        direction[rows] = conditioned + (renewed / product_with_residual[rows])[:, None] * direction[rows]
+        product_with_residual[rows] = renewed
         iterations += 1
     true_residual = (right_hand_sides - operator.matvec(values)).norm(dim=1) / size.clamp(min=1e-300)
     if status is SolveStatus.CONVERGED and bool((true_residual > 10 * tolerance).any()):

@@ -62,8 +62,8 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 def model_hash(spec: str) -> str:
     """SHA-256 over the files of a local model folder; the specification itself where there is no folder."""
-    _, source = split_spec(spec)
-    digest = hashlib.sha256(spec.partition(":")[0].encode())
+    kind, source = split_spec(spec)
+    digest = hashlib.sha256(kind.encode())
     folder = Path(source)
     if not folder.is_dir():
         return hashlib.sha256(spec.encode()).hexdigest()
