@@ -122,7 +122,9 @@ def read_segmentations(path: str | Path, pair_ids: pd.Series) -> list[BatchSegme
         )
     return [
         BatchSegmentation(
-            tuple(position[batch["pair_id"].astype(str)].to_numpy() for _, batch in one.groupby("batch_index")),
+            tuple(
+                position[batch["pair_id"].astype(str)].to_numpy(copy=True) for _, batch in one.groupby("batch_index")
+            ),
             len(pair_ids),
         )
         for _, one in known.groupby("segmentation")

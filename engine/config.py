@@ -13,12 +13,13 @@ from engine.errors import ConfigError
 
 CURVATURES = ("gauss-newton", "identity")
 NEGATIVE_TERMS = ("exact", "first-order")
+TRACE_ROLES = ("positive", "both")
 TIERS = ("heads",)
 LOSSES = ("clip",)
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "{}")
-DEFAULT_RELATIVE_DAMPING = 1.0
+DEFAULT_RELATIVE_DAMPING = 100.0
 
 
 def _option(text: str, **kwargs: Any) -> Any:
@@ -54,6 +55,10 @@ class RunConfig:
     )
     negative_term: str = _option("negative role: exact or first-order", default="exact")
     sketches: int = _option("random directions behind the relative influence", default=32)
+    trace_role: str = _option(
+        "what ranks the pairs behind a prediction: positive (what a pair taught by its own match) or both roles",
+        default="positive",
+    )
     trace_depth: int = _option("pairs kept per prediction and side", default=50)
     cg_tolerance: float = _option("relative residual at which a solve has converged", default=1e-6)
     cg_iterations: int = _option("most conjugate-gradient iterations", default=500)
@@ -69,6 +74,7 @@ class RunConfig:
         _check_choice("loss", self.loss, LOSSES)
         _check_choice("curvature", self.curvature, CURVATURES)
         _check_choice("negative_term", self.negative_term, NEGATIVE_TERMS)
+        _check_choice("trace_role", self.trace_role, TRACE_ROLES)
         _check_choice("dtype", self.dtype, DTYPES)
         _check_choice("device", self.device, DEVICES)
         for name, least in (

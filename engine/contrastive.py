@@ -51,9 +51,6 @@ class ContrastiveLoss(Protocol):
     def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
         """Hessian of the batch loss in the logits times `tangents`, `[queries, texts, images]`."""
 
-    def curvature_samples(self, logits: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Logit cotangents `[samples, texts, images]` whose covariance is the Hessian of the batch loss."""
-
     def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
         """What the batch loss loses when each single pair leaves, `[pairs]`, nats."""
 
@@ -84,15 +81,6 @@ class ClipLoss:
         row_mean = (by_row * tangents).sum(2, keepdim=True)
         column_mean = (by_column * tangents).sum(1, keepdim=True)
         return 0.5 * (by_row * (tangents - row_mean) + by_column * (tangents - column_mean))
-
-    def curvature_samples(self, logits: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """√½ (√P∘ε − P·rowsum(√P∘ε)) plus the same for Q by columns, ε ~ N(0, 1)."""
-        shape = (2, num_samples, *logits.shape)
-        noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(logits)
-        by_row, by_column = logits.softmax(1), logits.softmax(0)
-        row, column = by_row.sqrt() * noise[0], by_column.sqrt() * noise[1]
-        row = row - by_row * row.sum(2, keepdim=True)
-        return (row + column - by_column * column.sum(1, keepdim=True)) * 0.5**0.5
 
     def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
         """Positive and negative part of L(B) − L(B without n) for every n, `[pairs]`, nats.

@@ -12,12 +12,24 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.errors import PairsError
+from engine.influence.relative import relative_influence
+from engine.influence.scores import SegmentedScores
 from engine.runs import RunFolder
-from engine.study import load_study
+from engine.scoring import influence_on
+from engine.study import Study, load_study
 
 TRUTH_COLUMNS = {"pair_id", "error_kind", "confusion"}
 TARGET = "confusion_target"
-WRONG_KINDS_EXCLUDED = ("false_negative", "exact_duplicate", "near_duplicate", TARGET)
+RIGHT_CAPTION = ("false_negative", "exact_duplicate", "near_duplicate", "markup_caption", "formula_caption", TARGET)
+"""planted kinds whose caption fits its image: neither wrong pairs nor untouched ones"""
+RANKINGS = {
+    "own match, relative": ("positive", True),
+    "both roles, relative": ("both", True),
+    "own match": ("positive", False),
+    "both roles": ("both", False),
+}
+"""rankings of culprits: role, and whether it is divided by the parameter change"""
+SIMILARITY = "image similarity"
 SIGNALS = {
     "suspicion": 1,
     "influence": -1,
@@ -29,6 +41,15 @@ SIGNALS = {
 }
 """signals and the sign that makes higher mean more suspect"""
 
+COLUMN_TITLES = {
+    "influence_positive": "own match",
+    "influence_negative": "as negative",
+    "relative_influence": "relative",
+    "clip_score": "CLIP score",
+    "pair_loss": "pair loss",
+}
+LEAST_WIDTH = 120
+
 
 @dataclass(frozen=True)
 class TraceBack:
@@ -36,12 +57,9 @@ class TraceBack:
 
     query_id: str
     confusion: str
-    influence_share: float
-    """share of the planted cause among the top culprits by relative influence"""
-    raw_share: float
-    """the same by influence"""
-    similarity_share: float
-    """the same among the training images most similar to the test image, by CLIP feature"""
+    shares: dict[str, float]
+    """share of the planted cause among the top culprits by each of `RANKINGS`, and among the training images most
+    similar to the test image by CLIP feature (`SIMILARITY`)"""
 
 
 def auroc(scores: np.ndarray, is_wrong: np.ndarray) -> float:
@@ -75,7 +93,7 @@ def detection_table(run: RunFolder, truth: pd.DataFrame) -> pd.DataFrame:
     scores = run.table("scores").set_index("pair_id")
     kind = truth.drop_duplicates("pair_id").set_index("pair_id")["error_kind"].reindex(scores.index)
     untouched = kind.isna().to_numpy()
-    kinds = [k for k in sorted(kind.dropna().unique()) if k not in WRONG_KINDS_EXCLUDED]
+    kinds = [k for k in sorted(kind.dropna().unique()) if k not in RIGHT_CAPTION]
     rows = []
     for name, among in [*((k, [k]) for k in kinds), ("all wrong captions", kinds)]:
         is_wrong = kind.isin(among).to_numpy()
@@ -94,64 +112,61 @@ def trace_back(run: RunFolder, truth: pd.DataFrame, top: int = 10) -> list[Trace
     causes_of = causes.groupby("confusion")["pair_id"].agg(set)
     queries = run.table("queries")
     wrong = queries[(queries["kind"] == "classification") & ~queries["correct"].fillna(True).astype(bool)]
-    wrong = wrong[wrong["pair_id"].isin(targets.index)]
-    traces = run.table("traces")
-    traces = traces[traces["side"] == "hurts"]
-    neighbours = _nearest_images(run, wrong["pair_id"].tolist(), top)
+    asked = wrong.loc[wrong["pair_id"].isin(targets.index), "query_id"].tolist()
+    study = load_study(run)
+    pair_ids = study.rows("train")["pair_id"].to_numpy()
+    changes = torch.as_tensor(run.table("scores")["parameter_change"].to_numpy(copy=True)).to(study.like)
     found = []
-    for row in wrong.itertuples():
-        confusion = targets[row.pair_id]
-        planted = causes_of.get(confusion, set())
-        own = traces[traces["query_id"] == row.query_id]
-        found.append(
-            TraceBack(
-                row.query_id,
-                confusion,
-                own.nsmallest(top, "relative_influence")["pair_id"].isin(planted).sum() / top,
-                own.nsmallest(top, "influence")["pair_id"].isin(planted).sum() / top,
-                sum(pair_id in planted for pair_id in neighbours[row.pair_id]) / top,
-            )
-        )
+    for ids, scores, _ in influence_on(study, asked):
+        test_ids = [query_id.partition(":")[2] for query_id in ids]
+        orders = {name: _order(scores, changes, *how) for name, how in RANKINGS.items()}
+        orders[SIMILARITY] = (-_image_similarity(study, test_ids)).argsort(1)
+        for row, (query_id, test_id) in enumerate(zip(ids, test_ids, strict=True)):
+            planted = causes_of.get(targets[test_id], set())
+            best = {name: pair_ids[order[row, :top].cpu().numpy()] for name, order in orders.items()}
+            shares = {name: sum(pair_id in planted for pair_id in some) / top for name, some in best.items()}
+            found.append(TraceBack(query_id, targets[test_id], shares))
     return found
 
 
-def _nearest_images(run: RunFolder, pair_ids: list[str], top: int) -> dict[str, list[str]]:
-    """For each test pair the training pairs with the most similar image features."""
-    study = load_study(run)
-    train, test = study.rows("train"), study.rows(study.test_split)
-    position = {pair_id: i for i, pair_id in enumerate(test["pair_id"])}
-    asked = torch.tensor([position[pair_id] for pair_id in pair_ids], dtype=torch.long)
+def _order(scores: SegmentedScores, changes: torch.Tensor, role: str, relative: bool) -> torch.Tensor:
+    """Positions of the training pairs from the most harmful on, `[queries, pairs]`."""
+    values = getattr(scores.mean, role)
+    return (relative_influence(values, changes) if relative else values).nan_to_num().argsort(1)
+
+
+def _image_similarity(study: Study, test_ids: list[str]) -> torch.Tensor:
+    """Cosine of each test image and every training image, `[queries, pairs]`."""
+    position = {pair_id: i for i, pair_id in enumerate(study.rows(study.test_split)["pair_id"])}
+    asked = torch.tensor([position[pair_id] for pair_id in test_ids], dtype=torch.long)
+    everyone = torch.arange(len(study.rows("train")))
     test_images = study.feature_map(study.test_split).features(asked, asked).image
-    everyone = torch.arange(len(train))
-    similarity = test_images @ study.train.features(everyone, everyone).image.T
-    ids = train["pair_id"].to_numpy()
-    nearest = similarity.topk(top, 1).indices.cpu().numpy()
-    return {pair_id: list(ids[row]) for pair_id, row in zip(pair_ids, nearest, strict=True)}
+    return test_images @ study.train.features(everyone, everyone).image.T
 
 
 def print_planted(run: RunFolder, truth_path: str | Path) -> None:
     """Print detection per error kind and trace-back per confusion."""
     truth, console = read_truth(truth_path), Console()
+    console.width = max(console.width, LEAST_WIDTH)
     detection = detection_table(run, truth)
     table = Table(title="Detection: AUROC against untouched pairs (0.5 = chance)")
     for name in detection.columns:
-        table.add_column(name.replace("_", " "), justify="left" if name == "error kind" else "right")
+        table.add_column(COLUMN_TITLES.get(name, name), justify="left" if name == "error kind" else "right")
     for row in detection.itertuples(index=False):
         table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
     console.print(table)
 
-    rows = pd.DataFrame([vars(one) for one in trace_back(run, truth)])
+    rankings = [*RANKINGS, SIMILARITY]
+    found = trace_back(run, truth)
+    rows = pd.DataFrame([{"confusion": one.confusion, **one.shares} for one in found], columns=["confusion", *rankings])
     table = Table(
         "confusion",
-        "wrong predictions",
-        "relative influence",
-        "influence",
-        "image similarity",
+        "wrong",
+        *rankings,
         title="Trace-back: share of the top 10 culprits that are the planted cause",
     )
-    shares = ["influence_share", "raw_share", "similarity_share"]
     for name, group in [*rows.groupby("confusion"), ("all", rows)] if len(rows) else []:
-        table.add_row(str(name), str(len(group)), *(f"{group[s].mean():.3f}" for s in shares))
+        table.add_row(str(name), str(len(group)), *(f"{group[one].mean():.3f}" for one in rankings))
     console.print(table)
     cost = run.record["cost"]
     console.print(

@@ -8,6 +8,8 @@ from engine.config import RunConfig
 from engine.errors import PairsError
 
 DEMO_BATCH_SIZE = 100
+DEMO_DAMPING = 0.3
+"""λ of the sample model's fine-tuning (sample_data/finetune.py): the damping stands for that regulariser"""
 
 
 def sample_folder() -> Path:
@@ -33,6 +35,7 @@ def demo_config(out: str) -> RunConfig:
         classes=str(folder / "classes.txt"),
         templates=tuple(line for line in templates if line.strip()),
         batch_size=DEMO_BATCH_SIZE,
+        damping=DEMO_DAMPING,
         out=out,
         name="demo",
     )

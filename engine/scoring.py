@@ -18,6 +18,18 @@ from engine.predictions import VALIDATION, gradients
 from engine.signals import clip_scores, pair_losses, suggested_captions, suspicion
 from engine.study import Study
 
+TRACE_SCORES = (
+    "influence",
+    "influence_positive",
+    "influence_negative",
+    "relative_influence",
+    "relative_influence_positive",
+)
+TRACE_RANKED_BY = {"positive": "relative_influence_positive", "both": "relative_influence"}
+"""the column that ranks a trace, by role. Single removals count a pair's negative role too, yet whoever else stood
+in the batch would have been the same negative: on planted causes the own match finds the culprits far better
+(`ecif evaluate planted` prints both)."""
+
 
 @dataclass(frozen=True)
 class SolveRecord:
@@ -108,7 +120,7 @@ def scores_table(
 def traces_table(
     study: Study, scores: pd.DataFrame, query_ids: list[str], report: Callable[[int, int], None]
 ) -> tuple[pd.DataFrame, SolveRecord | None]:
-    """The pairs that hurt and help each query most, by relative influence.
+    """The pairs that hurt and help each query most, by the relative influence of the configured role.
 
     Args:
         study: features, batches, curvature.
@@ -117,47 +129,37 @@ def traces_table(
         report: called with (done, total) queries.
 
     Returns:
-        query_id, pair_id, influence by role, relative_influence, side, rank; and what the solves were like.
+        query_id, pair_id, `TRACE_SCORES`, side, rank within query and side; and what the solves were like.
     """
     changes = torch.as_tensor(scores["parameter_change"].to_numpy(copy=True)).to(study.like)
     pair_ids = scores["pair_id"].to_numpy()
     parts, solutions = [], []
     for ids, found, solution in influence_on(study, query_ids):
         relative = relative_influence(found.mean.both, changes)
+        relative_positive = relative_influence(found.mean.positive, changes)
         for row, query_id in enumerate(ids):
-            one = {
-                "influence": found.mean.both[row],
-                "influence_positive": found.mean.positive[row],
-                "influence_negative": found.mean.negative[row],
-                "relative_influence": relative[row],
-            }
-            table = pd.DataFrame(
-                {"query_id": query_id, "pair_id": pair_ids, **{name: part.cpu().numpy() for name, part in one.items()}}
-            )
-            parts += _both_sides(table, study.config.trace_depth)
+            columns = (found.mean.both, found.mean.positive, found.mean.negative, relative, relative_positive)
+            values = {name: part[row].cpu().numpy() for name, part in zip(TRACE_SCORES, columns, strict=True)}
+            table = pd.DataFrame({"query_id": query_id, "pair_id": pair_ids, **values})
+            parts += _both_sides(table, TRACE_RANKED_BY[study.config.trace_role], study.config.trace_depth)
         solutions.append(solution)
         report(sum(len(s.residuals) for s in solutions), len(query_ids))
     if not parts:
-        empty = [
-            "query_id",
-            "pair_id",
-            "influence",
-            "influence_positive",
-            "influence_negative",
-            "relative_influence",
-            "side",
-            "rank",
-        ]
-        return pd.DataFrame(
-            {name: pd.Series(dtype=object if name in ("query_id", "pair_id", "side") else float) for name in empty}
-        ), None
+        types = {
+            "query_id": object,
+            "pair_id": object,
+            **dict.fromkeys(TRACE_SCORES, float),
+            "side": object,
+            "rank": int,
+        }
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()}), None
     return pd.concat(parts, ignore_index=True), SolveRecord.of(solutions)
 
 
-def _both_sides(table: pd.DataFrame, depth: int) -> list[pd.DataFrame]:
+def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     """The pairs that hurt (most negative first) and that help (most positive first)."""
-    hurts = table[table["relative_influence"] < 0].nsmallest(depth, "relative_influence")
-    helps = table[table["relative_influence"] > 0].nlargest(depth, "relative_influence")
+    hurts = table[table[by] < 0].nsmallest(depth, by)
+    helps = table[table[by] > 0].nlargest(depth, by)
     return [
         side.assign(side=name, rank=np.arange(1, len(side) + 1)) for name, side in (("hurts", hurts), ("helps", helps))
     ]

@@ -75,7 +75,7 @@ class Study:
 
     def feature_map(self, split: str) -> HeadsFeatureMap:
         """Features of the pairs of one split; index = position within the split."""
-        positions = torch.as_tensor(self.rows(split)["pair_index"].to_numpy(), device=self.image.device)
+        positions = torch.tensor(self.rows(split)["pair_index"].to_numpy(copy=True), device=self.image.device)
         return self._map(self.text[positions], self.image[positions])
 
     @cached_property

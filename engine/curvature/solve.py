@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,7 +43,6 @@ def conjugate_gradients(
     right_hand_sides: Tensor,
     tolerance: float,
     max_iterations: int,
-    preconditioner: Callable[[Tensor], Tensor] = lambda residuals: residuals,
 ) -> Solution:
     """Solve with a symmetric positive definite operator (Hestenes and Stiefel 1952).
 
@@ -53,7 +51,6 @@ def conjugate_gradients(
         right_hand_sides: g, `[queries, parameters]`; rows of zeros give zeros.
         tolerance: relative residual at which a row is left alone.
         max_iterations: most products with the operator.
-        preconditioner: approximate inverse, symmetric positive definite; only the speed depends on it.
 
     Raises:
         SolveError: if the right-hand sides or a product are not finite.
@@ -63,8 +60,8 @@ def conjugate_gradients(
     target = tolerance * size
     values = torch.zeros_like(right_hand_sides)
     residual = right_hand_sides.clone()
-    direction = preconditioner(residual).clone()
-    product_with_residual = (residual * direction).sum(1)
+    direction = residual.clone()
+    squared_residual = residual.square().sum(1)
     status, iterations = SolveStatus.CONVERGED, 0
     while bool((active := residual.norm(dim=1) > target).any()):
         if iterations == max_iterations:
@@ -77,13 +74,12 @@ def conjugate_gradients(
         if bool((bend <= 0).any()):
             status = SolveStatus.NEGATIVE_CURVATURE
             break
-        step = (product_with_residual[rows] / bend)[:, None]
+        step = (squared_residual[rows] / bend)[:, None]
         values[rows] += step * direction[rows]
         residual[rows] -= step * product
-        conditioned = preconditioner(residual[rows])
-        renewed = (residual[rows] * conditioned).sum(1)
-        direction[rows] = conditioned + (renewed / product_with_residual[rows])[:, None] * direction[rows]
-        product_with_residual[rows] = renewed
+        renewed = residual[rows].square().sum(1)
+        direction[rows] = residual[rows] + (renewed / squared_residual[rows])[:, None] * direction[rows]
+        squared_residual[rows] = renewed
         iterations += 1
     true_residual = (right_hand_sides - operator.matvec(values)).norm(dim=1) / size.clamp(min=1e-300)
     if status is SolveStatus.CONVERGED and bool((true_residual > 10 * tolerance).any()):
