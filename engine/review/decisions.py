@@ -7,6 +7,7 @@ What stands for a pair is its latest decision that nobody has undone.
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -133,7 +134,8 @@ class DecisionStore:
             DecisionsError: if the database cannot be opened, read or made.
         """
         text = str(place)
-        with _database_errors(text):
+        shown = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", text)
+        with _database_errors(shown):
             if "://" in text:
                 url = make_url(text)
             else:
@@ -146,7 +148,7 @@ class DecisionStore:
             _METADATA.create_all(engine)
             with engine.connect() as connection:
                 connection.execute(select(_TABLE).limit(1))
-        return cls(engine, make_url(text).render_as_string() if "://" in text else text)
+        return cls(engine, shown)
 
     def append(self, decisions: Sequence[Decision]) -> int:
         """Store decisions in order, all or none; those already stored (same client_key) are passed over.

@@ -104,7 +104,7 @@ def test_a_decision_that_makes_no_sense_is_refused_when_built(wrong: dict[str, s
 def test_a_file_that_is_no_database_is_said_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "decisions.sqlite"
     path.write_text("these are my notes, not a database, and they are rather long\n" * 50)
-    with pytest.raises(DecisionsError, match="decisions.sqlite"):
+    with pytest.raises(DecisionsError, match=r"decisions\.sqlite"):
         DecisionStore.open(path)
     assert path.read_text().startswith("these are my notes")
 

@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> RunFolder:
     pairs = pd.DataFrame({"pair_id": ids, "pair_index": range(len(ids)), "image": "a.png", "caption": NASTY})
     write_table(folder / "pairs.parquet", pairs.assign(label=None, split="train"))
     numbers = ["suspicion", "influence", "influence_positive", "influence_negative", "clip_score", "pair_loss"]
-    scores = pd.DataFrame({"pair_id": ids, **{name: -0.5 for name in numbers}})
+    scores = pd.DataFrame({"pair_id": ids, **dict.fromkeys(numbers, -0.5)})
     scores["suspicion_rank"] = range(len(ids), 0, -1)
     write_table(folder / "scores.parquet", scores.assign(suggested_caption="-other"))
     (folder / "config.json").write_text(RunConfig(pairs="p.csv", model="hf:m").to_json())

@@ -15,7 +15,7 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
 class CsvExport:
-    """UTF-8, one header line, `\\n` line ends."""
+    """UTF-8, one header line, a newline at the end of each line."""
 
     suffix = ".csv"
 
