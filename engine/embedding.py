@@ -88,7 +88,7 @@ def write_features(
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
     notes = list(model.notes)
     if cut:
-        notes.append(f"{cut} captions fill or exceed the model's text length; what exceeds it was cut.")
+        notes.append(f"Captions that fill the model's text length or were cut to it: {cut}.")
     return {"embedding_seconds": seconds, "notes": notes}
 
 

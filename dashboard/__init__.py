@@ -1,0 +1,1 @@
+"""The dashboard: pages over finished runs, where a person looks, decides and exports."""

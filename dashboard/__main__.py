@@ -1,0 +1,113 @@
+"""`python -m dashboard`: serve the pages on localhost, on the first free port, and open a browser."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import socket
+import sys
+import threading
+import time
+import tomllib
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PORTS_TRIED = 20
+OPEN_AFTER_SECONDS = 30
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until stopped; 1 if no port is free."""
+    options = _options(arguments)
+    port = free_port(options.address, options.port)
+    if port is None:
+        print(
+            f"Expected a free port from {options.port} to {options.port + PORTS_TRIED - 1} at {options.address}, "
+            "got none. Choose another with --port.",
+            file=sys.stderr,
+        )
+        return 1
+    runs = Path(options.runs).resolve()
+    os.environ["ECIF_RUNS_DIR"] = str(runs)
+    os.environ["ECIF_DECISIONS"] = options.decisions or str(runs / "decisions.sqlite")
+    os.environ["ECIF_LOCAL"] = "1" if is_local(options.address) else "0"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+    sys.path.insert(0, str(HERE.parent))
+    url = f"http://{options.address if is_local(options.address) else 'localhost'}:{port}"
+    print(f"Dashboard: {url}   (Ctrl+C stops it)", flush=True)
+    if not options.no_browser:
+        threading.Thread(target=_open_when_ready, args=(url, port), daemon=True).start()
+    return _serve(options.address, port)
+
+
+def free_port(address: str, first: int) -> int | None:
+    """The first port from `first` on that nobody listens on at `address`; None if none of twenty is free."""
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+            return port
+    return None
+
+
+def is_local(address: str) -> bool:
+    """Whether only this machine can reach `address`."""
+    try:
+        return address == "localhost" or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def config_flags(path: Path) -> Iterator[str]:
+    """The settings of a Streamlit configuration file as flags, so that they hold in any working directory."""
+
+    def walk(prefix: str, values: dict[str, object]) -> Iterator[str]:
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from walk(f"{prefix}{name}.", value)
+            else:
+                yield f"--{prefix}{name}={str(value).lower() if isinstance(value, bool) else value}"
+
+    yield from walk("", tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description="Serve the ECIF dashboard.")
+    parser.add_argument("--runs", default="ecif_runs", help="folder of runs (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8501, help="first port tried (default %(default)s)")
+    parser.add_argument("--address", default="localhost", help="address to listen on (default %(default)s)")
+    parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite in the folder of runs)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    return parser.parse_args(arguments)
+
+
+def _serve(address: str, port: int) -> int:
+    from streamlit.web import cli
+
+    installed, checkout = HERE / "streamlit.toml", HERE.parent / ".streamlit" / "config.toml"
+    flags = list(config_flags(installed if installed.is_file() else checkout))
+    flags = [flag for flag in flags if not flag.startswith(("--server.address", "--server.port"))]
+    flags += [f"--server.address={address}", f"--server.port={port}"]
+    result = cli.main(["run", str(HERE / "server.py"), *flags], standalone_mode=False)
+    return int(result or 0)
+
+
+def _open_when_ready(url: str, port: int) -> None:
+    until = time.monotonic() + OPEN_AFTER_SECONDS
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                webbrowser.open(url)
+                return
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""The app: page setup, navigation and the sidebar."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.components.boxes import show_errors
+from dashboard.state import Key, account_name, choose_run
+from dashboard.wording import APP_TITLE
+
+HERE = Path(__file__).resolve().parent
+st.set_page_config(page_title=APP_TITLE, page_icon=str(HERE / "icon.svg"), layout="wide")
+
+COMPACT = '<style>[data-testid="stMainBlockContainer"] { padding: 3.2rem 2.2rem 4rem; }</style>'
+
+PAGES = [
+    st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    st.Page("views/suspicious.py", title="Suspicious pairs", icon=":material/image_search:", url_path="suspicious"),
+    st.Page("views/predictions.py", title="Predictions", icon=":material/psychology_alt:", url_path="predictions"),
+    st.Page("views/trace_back.py", title="Trace-back", icon=":material/account_tree:", url_path="trace-back"),
+    st.Page("views/pair.py", title="Pair", icon=":material/image:", url_path="pair"),
+    st.Page("views/decisions.py", title="Decisions & export", icon=":material/fact_check:", url_path="decisions"),
+    st.Page("views/runs.py", title="Runs", icon=":material/play_circle:", url_path="runs"),
+]
+
+page = st.navigation(PAGES)
+with st.sidebar:
+    choose_run()
+    st.text_input(
+        "Your name",
+        key=Key.ANNOTATOR.value,
+        placeholder=account_name(),
+        persist_state="session",
+        max_chars=200,
+        help="Stands beside every decision you make.",
+    )
+st.html(COMPACT)
+st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
+with show_errors():
+    page.run()

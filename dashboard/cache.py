@@ -1,0 +1,93 @@
+"""What is kept between reruns: opened runs, their tables, the store. Keys are names and revisions, never tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.places import decisions_place
+from engine.errors import EcifError
+from engine.pairs import image_path, open_image
+from engine.review import DecisionStore
+from engine.runs import RunFolder
+
+PAIR_COLUMNS = ["pair_id", "pair_index", "image", "caption", "label", "split", "width", "height", "thumbnail", "source"]
+PICTURE_PIXELS = 720
+
+
+def open_run(path: str) -> RunFolder:
+    """The run at `path`."""
+    return RunFolder.open(path)
+
+
+def table(run: RunFolder, name: str) -> pd.DataFrame:
+    """A table of a run, shared by all sessions: never change it in place."""
+    return _table(str(run.path), run.revision, name)
+
+
+def pairs(run: RunFolder) -> pd.DataFrame:
+    """The pairs of a run, indexed by pair_id. Never change it in place."""
+    return _pairs(str(run.path), run.revision)
+
+
+def train_scores(run: RunFolder) -> pd.DataFrame:
+    """Scores and pairs of the training split side by side, most suspicious first, indexed by pair_id."""
+    return _train_scores(str(run.path), run.revision)
+
+
+def decisions(store: DecisionStore) -> pd.DataFrame:
+    """The standing decision of every decided pair, indexed by pair_id."""
+    return _decisions(decisions_place(), store.revision())
+
+
+@st.cache_resource
+def _store(place: str) -> DecisionStore:
+    return DecisionStore.open(place)
+
+
+def decision_store() -> DecisionStore:
+    """The store the dashboard was started with; opened once."""
+    return _store(decisions_place())
+
+
+@st.cache_resource(max_entries=32)
+def _table(path: str, revision: str, name: str) -> pd.DataFrame:
+    return RunFolder(Path(path)).table(name)
+
+
+@st.cache_resource(max_entries=8)
+def _pairs(path: str, revision: str) -> pd.DataFrame:
+    found = RunFolder(Path(path)).table("pairs", columns=PAIR_COLUMNS)
+    return found.set_index("pair_id", drop=False)
+
+
+@st.cache_resource(max_entries=8)
+def _train_scores(path: str, revision: str) -> pd.DataFrame:
+    scores = _table(path, revision, "scores").set_index("pair_id")
+    joined = _pairs(path, revision).join(scores, how="inner")
+    return joined.sort_values("suspicion_rank")
+
+
+@st.cache_resource(max_entries=4)
+def _decisions(place: str, revision: int) -> pd.DataFrame:
+    return _store(place).current().set_index("pair_id", drop=False)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def picture(path: str, revision: str, pair_id: str) -> bytes:
+    """The picture of a pair for the Pair page, as WebP; its thumbnail where the original is not at hand."""
+    import io
+
+    run = RunFolder(Path(path))
+    row = _pairs(path, revision).loc[pair_id]
+    try:
+        image = open_image(image_path(row["source"], row["image"]))
+    except EcifError:
+        thumbnail = run.thumbnail(row["thumbnail"])
+        return thumbnail.read_bytes() if thumbnail.is_file() else b""
+    image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=88)
+    return buffer.getvalue()

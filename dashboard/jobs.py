@@ -1,0 +1,134 @@
+"""Runs started from the page: a process of their own that outlives the page, with progress and a way to stop it.
+
+A job is a small file beside the runs, `.jobs/ID.json`; what the process prints goes to `.jobs/ID.log`.
+No Streamlit here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.config import RunConfig
+from engine.runs import RunFolder, list_runs, storage_errors, write_json
+
+FOLDER = ".jobs"
+STOP_SECONDS = 5
+LAST_LINES = 6
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that was started from the page."""
+
+    job_id: str
+    name: str
+    """what the person called it"""
+    pid: int
+    process_started: float
+    """tells this process from a later one with the same pid"""
+    started_at: float
+    """unix seconds"""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still works."""
+        process = _process(self)
+        return process is not None and process.status() != psutil.STATUS_ZOMBIE
+
+
+def start(config: RunConfig) -> Job:
+    """Start `ecif run` on `config` in the background.
+
+    Raises:
+        StorageError: if the folder of runs cannot be written.
+    """
+    folder = Path(config.out) / FOLDER
+    job_id = uuid.uuid4().hex[:12]
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        config_path = folder / f"{job_id}.config.json"
+        config_path.write_text(config.to_json(), encoding="utf-8")
+        log = (folder / f"{job_id}.log").open("wb")
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
+    with log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine", "run", str(config_path)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+    started = psutil.Process(process.pid).create_time()
+    job = Job(job_id, config.name or Path(config.pairs).stem, process.pid, started, time.time())
+    write_json(folder / f"{job_id}.json", asdict(job))
+    return job
+
+
+def jobs(runs_dir: Path) -> list[Job]:
+    """All jobs, newest first; files that are not jobs are passed over."""
+    found = []
+    for path in (runs_dir / FOLDER).glob("*.json"):
+        if path.name.endswith(".config.json"):
+            continue
+        try:
+            found.append(Job(**json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError):
+            continue
+    return sorted(found, key=lambda job: -job.started_at)
+
+
+def stop(job: Job) -> None:
+    """Ask the process to stop as Ctrl+C would; finished steps stay, so that the same run resumes."""
+    process = _process(job)
+    if process is None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        process.kill()
+
+
+def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
+    """The run folder a job works on; None before it has made one."""
+    return next((run for run in list_runs(runs_dir) if run.progress.get("pid") == job.pid), None)
+
+
+def last_words(job: Job, runs_dir: Path) -> str:
+    """The last lines the process printed."""
+    try:
+        text = (runs_dir / FOLDER / f"{job.job_id}.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-LAST_LINES:])
+
+
+def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
+    """finished, running, stopped or failed; and the progress behind it."""
+    progress = run.progress
+    if run.is_finished:
+        return "finished", progress
+    state, pid = progress.get("state"), progress.get("pid")
+    if state == "running" and isinstance(pid, int) and psutil.pid_exists(pid):
+        return "running", progress
+    return ("failed" if state == "failed" else "stopped"), progress
+
+
+def _process(job: Job) -> psutil.Process | None:
+    try:
+        process = psutil.Process(job.pid)
+        return process if abs(process.create_time() - job.process_started) < 1 else None
+    except psutil.Error:
+        return None

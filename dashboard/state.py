@@ -1,0 +1,100 @@
+"""What the pages share: the chosen run, the store of decisions, and names in the URL and the session."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import uuid
+from enum import StrEnum
+
+import streamlit as st
+
+from dashboard.cache import decision_store, open_run
+from dashboard.places import runs_dir
+from engine.errors import EcifError
+from engine.review import Decision, DecisionStore
+from engine.runs import RunFolder, list_runs
+
+
+class Key(StrEnum):
+    """Names in the session and in the URL."""
+
+    RUN = "run"
+    PAIR = "pair"
+    QUERY = "query"
+    ANNOTATOR = "annotator"
+    SEEN = "seen_actions"
+
+
+def runs_with_results() -> list[str]:
+    """Names of the runs whose scores can be shown, newest first."""
+    return [run.run_id for run in list_runs(runs_dir()) if run.has_table("scores") and run.has_table("queries")]
+
+
+def choose_run() -> None:
+    """The run picker of the sidebar; the choice is in the URL."""
+    names = runs_with_results()
+    if names:
+        st.selectbox("Run", names, key=Key.RUN.value, bind="query-params")
+
+
+def chosen_run() -> RunFolder | None:
+    """The run on screen; None if there is nothing to show, or an unreadable one (which is said)."""
+    name = st.session_state.get(Key.RUN.value)
+    if not name:
+        return None
+    try:
+        return open_run(str(runs_dir() / name))
+    except EcifError as error:
+        st.error("This run cannot be shown.", icon=":material/error:")
+        st.text(str(error))
+        return None
+
+
+def store() -> DecisionStore:
+    """The store of decisions."""
+    return decision_store()
+
+
+def annotator() -> str:
+    """Who decides: the name in the sidebar, else the account's."""
+    name = (st.session_state.get(Key.ANNOTATOR.value) or "").strip()
+    return name or account_name()
+
+
+def account_name() -> str:
+    """The name of the account the dashboard runs under."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "annotator"
+
+
+def decide(run: RunFolder, pair_id: str, verdict: str, new_caption: str | None = None) -> None:
+    """Write one decision made with a button of a page."""
+    store().append(
+        [
+            Decision(
+                pair_id=pair_id,
+                verdict=verdict,
+                new_caption=new_caption,
+                annotator=annotator(),
+                decided_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+                seconds_spent=None,
+                run_id=run.run_id,
+                suspicion=None,
+                client_key=f"page-{uuid.uuid4()}",
+            )
+        ]
+    )
+
+
+def undo(pair_id: str) -> None:
+    """Take back the latest decision on a pair."""
+    store().undo(pair_id, annotator(), f"page-{uuid.uuid4()}")
+
+
+def go(page: str, **params: str) -> None:
+    """Open another page with the chosen run and these URL parameters."""
+    run = st.session_state.get(Key.RUN.value)
+    st.switch_page(f"views/{page}.py", query_params={**({"run": run} if run else {}), **params})

@@ -1,0 +1,167 @@
+"""From the run's tables to what a page shows: filtering, sorting, tiles, word differences. No Streamlit here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.thumbnails import thumbnail_url
+
+SORT_COLUMNS = {
+    "suspicion": ("suspicion_rank", True),
+    "influence": ("influence", True),
+    "relative": ("relative_influence", True),
+    "clip": ("clip_score", True),
+    "loss": ("pair_loss", False),
+    "table": ("pair_index", True),
+}
+FULL_BAR_QUANTILE = 0.98
+
+
+def filtered(
+    scores: pd.DataFrame, decided: pd.Index, show: str, labels: list[str], words: str, sort: str
+) -> pd.DataFrame:
+    """The training pairs that a page lists, in its order.
+
+    Args:
+        scores: scores and pairs, indexed by pair_id.
+        decided: pair_ids with a standing decision.
+        show: open, decided or all.
+        labels: keep pairs with one of these labels; all if empty.
+        words: keep captions that hold all of these words, in any order and case.
+        sort: a key of `SORT_COLUMNS`.
+    """
+    keep = np.ones(len(scores), dtype=bool)
+    if show != "all":
+        is_decided = scores.index.isin(decided)
+        keep &= is_decided if show == "decided" else ~is_decided
+    if labels:
+        keep &= scores["label"].isin(labels).to_numpy()
+    captions = scores["caption"].str.casefold() if words.strip() else None
+    for word in words.casefold().split():
+        keep &= captions.str.contains(word, regex=False).to_numpy()
+    column, ascending = SORT_COLUMNS[sort]
+    return scores[keep].sort_values(column, ascending=ascending, kind="stable", na_position="last")
+
+
+def bar_scale(values: pd.DataFrame) -> float:
+    """The influence that fills half a bar: nearly the largest of either role, so that one outlier hides nothing."""
+    roles = values[["influence_positive", "influence_negative"]].abs().to_numpy(dtype=float)
+    roles = roles[np.isfinite(roles)]
+    return float(np.quantile(roles, FULL_BAR_QUANTILE)) or 1.0 if roles.size else 1.0
+
+
+def pair_tiles(rows: pd.DataFrame, run_id: str, decisions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Tiles of the gallery for rows of scores, traces or pairs, in their order.
+
+    Args:
+        rows: indexed by pair_id; caption, label, thumbnail, influence by role, rank, and optionally
+            suggested_caption, duplicate_group.
+        run_id: for the thumbnails' address.
+        decisions: standing decisions, indexed by pair_id.
+    """
+    return [_tile(row, run_id, decisions) for row in rows.to_dict("records")]
+
+
+def _tile(row: dict[str, Any], run_id: str, decisions: pd.DataFrame) -> dict[str, Any]:
+    pair_id = row["pair_id"]
+    decided = decisions.loc[pair_id] if pair_id in decisions.index else None
+    return {
+        "pair_id": pair_id,
+        "thumbnail_url": thumbnail_url(run_id, _text(row.get("thumbnail"))),
+        "caption": row["caption"],
+        "label": _text(row.get("label")),
+        "badges": badges(row),
+        "influence_positive": _number(row.get("influence_positive")),
+        "influence_negative": _number(row.get("influence_negative")),
+        "rank": int(row["rank"]) if _number(row.get("rank")) is not None else None,
+        "verdict": None if decided is None else decided["verdict"],
+        "new_caption": None if decided is None else _text(decided["new_caption"]),
+        "suggested_caption": _text(row.get("suggested_caption")),
+    }
+
+
+def badges(row: dict[str, Any]) -> list[str]:
+    """Short facts about a pair."""
+    found = []
+    if _number(row.get("clip_score")) is not None:
+        found.append(f"fit {row['clip_score']:.2f}")
+    group = _number(row.get("duplicate_group"))
+    if group is not None and group >= 0:
+        found.append("has a duplicate")
+    return found
+
+
+def prediction_tiles(queries: pd.DataFrame, pairs: pd.DataFrame, run_id: str) -> list[dict[str, Any]]:
+    """Tiles for predictions; their id is the query_id."""
+    tiles = []
+    for row in queries.to_dict("records"):
+        pair = pairs.loc[row["pair_id"]]
+        tiles.append(
+            {
+                "pair_id": row["query_id"],
+                "thumbnail_url": thumbnail_url(run_id, _text(pair["thumbnail"])),
+                "caption": prediction_in_words(row),
+                "label": None,
+                "badges": [f"{row['confidence']:.0%} sure"],
+                "influence_positive": None,
+                "influence_negative": None,
+                "rank": None,
+                "verdict": None,
+                "new_caption": None,
+                "suggested_caption": None,
+            }
+        )
+    return tiles
+
+
+def prediction_in_words(row: dict[str, Any]) -> str:
+    """What was right and what the model said."""
+    if row["kind"] == "classification":
+        return (
+            f"{row['true_label']}, named right"
+            if row["correct"]
+            else f"{row['true_label']} taken for {row['predicted_label']}"
+        )
+    if row["correct"]:
+        return f"“{row['true_label']}”, found"
+    return f"“{row['true_label']}”\ngot “{row['predicted_label']}”"
+
+
+def trace_rows(traces: pd.DataFrame, scores: pd.DataFrame, query_id: str, side: str) -> pd.DataFrame:
+    """The pairs behind one prediction on one side, best rank first, with their captions; indexed by pair_id."""
+    own = traces[(traces["query_id"] == query_id) & (traces["side"] == side)].set_index("pair_id")
+    shown = ["caption", "label", "thumbnail", "suggested_caption", "duplicate_group", "clip_score", "suspicion"]
+    return own.join(scores[["pair_id", *shown]], how="inner").sort_values("rank")
+
+
+def word_difference(old: str, new: str) -> list[tuple[str, str]]:
+    """The way from one caption to another: ("same" | "out" | "in", words)."""
+    before, after = old.split(), new.split()
+    parts: list[tuple[str, str]] = []
+    for kind, i, j, k, m in difflib.SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            parts.append(("same", " ".join(before[i:j])))
+            continue
+        if i < j:
+            parts.append(("out", " ".join(before[i:j])))
+        if k < m:
+            parts.append(("in", " ".join(after[k:m])))
+    return parts
+
+
+def labels_of(values: Iterable[object]) -> list[str]:
+    """The distinct labels, sorted; empty without any."""
+    return sorted({str(value) for value in values if not pd.isna(value)})
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if value is not None and not pd.isna(value) else None

@@ -1,0 +1,104 @@
+"""Overview: how healthy this data set is, and what to do next."""
+
+import streamlit as st
+
+from dashboard import cache, charts, wording
+from dashboard.components.boxes import header, run_or_stop
+from dashboard.state import Key, store
+
+run = run_or_stop()
+record = run.record
+scores, queries, rejects = cache.train_scores(run), cache.table(run, "queries"), cache.table(run, "rejects")
+decided = cache.decisions(store())
+counts, metrics = record["counts"], record["metrics"]
+
+header("How healthy is this data set?", wording.TAGLINE)
+
+wrong = queries[~queries["correct"].fillna(True).astype(bool)]
+num_wrong = int((wrong["kind"] == "classification").sum())
+num_decided = int(scores.index.isin(decided.index).sum())
+with st.container(horizontal=True):
+    st.metric("Training pairs", f"{counts['train']:,}", border=True, help="Each one gets a score.")
+    if metrics["zero_shot_accuracy"] is not None:
+        st.metric(
+            "Test pictures named right",
+            f"{metrics['zero_shot_accuracy']:.0%}",
+            border=True,
+            help="Zero-shot accuracy: the model picks the class whose prompts fit the picture best.",
+        )
+    st.metric(
+        "Captions found by picture",
+        f"{metrics['retrieval_recall_at_1']:.0%}",
+        border=True,
+        help="Recall at 1 within batches of test pairs.",
+    )
+    st.metric("Rows left out", f"{counts['rejects']:,}", border=True, help="Unreadable pictures, empty captions, …")
+    st.metric("Decided", f"{num_decided:,}", border=True, help="Training pairs with a standing decision.")
+
+st.subheader("What to do next", anchor=False)
+query = {Key.RUN.value: run.run_id}
+steps = [
+    (
+        "1. Look through suspicious pairs",
+        "Pictures whose captions fit least come first. Keep, drop or relabel with one key.",
+        ("views/suspicious.py", "Suspicious pairs", ":material/image_search:"),
+    ),
+    (
+        "2. Ask why a prediction is wrong",
+        f"{num_wrong} test pictures are named wrong. Click one to see the training pairs that taught the mistake."
+        if num_wrong
+        else f"{len(wrong)} test captions are not found. Click one to see the training pairs behind it.",
+        ("views/predictions.py", "Predictions", ":material/psychology_alt:"),
+    ),
+    (
+        "3. Take the decisions with you",
+        "Export what to drop and what to relabel as a table, and train again without the mistakes.",
+        ("views/decisions.py", "Decisions & export", ":material/fact_check:"),
+    ),
+]
+for column, (title, text, (page, label, icon)) in zip(st.columns(3), steps, strict=True):
+    with column.container(border=True, height="stretch"):
+        st.markdown(f"**{title}**")
+        st.markdown(text)
+        st.page_link(page, label=label, icon=icon, query_params=query)
+
+st.subheader("How the scores are spread", anchor=False)
+left, middle, right = st.columns(3)
+with left.container(border=True, height="stretch"):
+    st.markdown("**How well captions fit**", help=wording.SCORE_HELP["clip_score"])
+    st.plotly_chart(charts.histogram(scores["clip_score"], "CLIP score"), config=charts.CONFIG)
+    st.caption("The tail on the left is where wrong captions gather.")
+with middle.container(border=True, height="stretch"):
+    st.markdown("**How hard pairs are for the model**", help=wording.SCORE_HELP["pair_loss"])
+    st.plotly_chart(charts.histogram(scores["pair_loss"], "pair loss [nats]"), config=charts.CONFIG)
+    st.caption("The tail on the right is what the model never learned.")
+with right.container(border=True, height="stretch"):
+    st.markdown("**Influence on validation**", help=wording.SCORE_HELP["influence"])
+    st.plotly_chart(charts.signed_histogram(scores["influence"], "influence [nats]"), config=charts.CONFIG)
+    st.caption("Orange pairs hurt the validation loss, teal ones help.")
+
+groups = scores.loc[scores["duplicate_group"] >= 0, "duplicate_group"]
+left, right = st.columns(2)
+with left.container(border=True, height="stretch"):
+    st.markdown("**Rows that were left out**")
+    if rejects.empty:
+        st.markdown("None: every row could be read.")
+    else:
+        st.text("\n".join(f"{number} × {reason}" for reason, number in rejects["reason"].value_counts().items()))
+        with st.expander("Which rows"):
+            st.dataframe(rejects[["row", "image", "caption", "reason"]], hide_index=True)
+with right.container(border=True, height="stretch"):
+    st.markdown("**Good to know**")
+    known = [f"The validation loss is {metrics['validation_loss']:.3f} nats per pair.", *record["notes"]]
+    if len(groups):
+        known.append(f"{len(groups)} training pairs share a picture with another one ({groups.nunique()} groups).")
+    st.text("\n".join(f"• {one}" for one in known))
+
+with st.expander("How to read the scores"):
+    for text in (
+        wording.INFLUENCE_IN_WORDS,
+        wording.ROLES_IN_WORDS,
+        wording.SUSPICION_IN_WORDS,
+        wording.RELATIVE_IN_WORDS,
+    ):
+        st.markdown(text)

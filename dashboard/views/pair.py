@@ -1,0 +1,118 @@
+"""Pair: one image and its caption, what it does to the model, and what is to become of it."""
+
+import streamlit as st
+
+from dashboard import cache, charts, wording
+from dashboard.components.boxes import empty, header, run_or_stop
+from dashboard.components.difference import caption_change
+from dashboard.components.facts import score_row
+from dashboard.components.gallery import gallery
+from dashboard.state import Key, decide, go, store, undo
+from dashboard.tables import pair_tiles, prediction_tiles
+
+MOST_RELATED = 6
+
+run = run_or_stop()
+pairs, scores = cache.pairs(run), cache.train_scores(run)
+pair_id = st.query_params.get(Key.PAIR.value)
+if pair_id not in pairs.index:
+    header("Pair", "One image and its caption, close up.")
+    empty("Choose a pair first", "Click a picture on the **Suspicious pairs** page.", ":material/ads_click:")
+    st.page_link("views/suspicious.py", label="Suspicious pairs", icon=":material/image_search:",
+                 query_params={Key.RUN.value: run.run_id})  # fmt: skip
+    st.stop()
+
+pair = pairs.loc[pair_id]
+score = scores.loc[pair_id] if pair_id in scores.index else None
+decisions = cache.decisions(store())
+standing = decisions.loc[pair_id] if pair_id in decisions.index else None
+
+header("Pair", "Is this what the picture shows? And what does the pair do to the model?")
+picture, side = st.columns([2, 3], gap="large")
+with picture:
+    st.image(cache.picture(str(run.path), run.revision, pair_id), width="stretch")
+    st.caption(f"{pair['split']} pair · {pair['width']} × {pair['height']} pixels")
+    st.text(f"{pair['image']}\n{pair_id}")
+
+with side:
+    st.caption("Caption")
+    with st.container(border=True):
+        st.text(pair["caption"])
+    if standing is not None:
+        verdict = standing["verdict"]
+        st.badge(f"{wording.VERDICT_WORDS[verdict]} – decided", icon=wording.VERDICT_ICONS[verdict], color="blue")
+        if standing["new_caption"]:
+            caption_change(pair["caption"], standing["new_caption"], key=f"standing_{pair_id}")
+    suggested = score["suggested_caption"] if score is not None else None
+    with st.form("decision", border=False):
+        new_caption = st.text_area(
+            "Right caption, for relabelling",
+            value=(standing["new_caption"] if standing is not None else None) or suggested or pair["caption"],
+            max_chars=10_000,
+            height=80,
+            key=f"caption_{pair_id}",
+        )
+        with st.container(horizontal=True):
+            pressed = [
+                name
+                for name, word in wording.VERDICT_WORDS.items()
+                if st.form_submit_button(word, icon=wording.VERDICT_ICONS[name])
+            ]
+    if pressed:
+        if pressed[0] == "relabel" and not (new_caption or "").strip():
+            st.warning("Write the caption that fits the picture first.")
+        else:
+            decide(run, pair_id, pressed[0], new_caption.strip() if pressed[0] == "relabel" else None)
+            st.rerun()
+    if standing is not None and st.button("Undo", icon=":material/undo:"):
+        undo(pair_id)
+        st.rerun()
+    if suggested:
+        st.caption("The data set's caption that fits this picture best")
+        caption_change(pair["caption"], suggested, key=f"suggested_{pair_id}")
+
+if score is None:
+    st.info(f"This is a {pair['split']} pair: the model did not learn from it, so it has no influence.")
+    st.stop()
+
+score_row(score, len(scores))
+left, right = st.columns(2)
+with left.container(border=True, height="stretch"):
+    st.markdown("**What it does to the validation loss**", help=wording.ROLES_IN_WORDS)
+    st.plotly_chart(charts.role_bars(score["influence_positive"], score["influence_negative"]), config=charts.CONFIG)
+    st.caption("Orange: without this pair the model would be less wrong. Teal: it helps.")
+with right.container(border=True, height="stretch"):
+    st.markdown("**History**")
+    history = store().history(pair_id)
+    if history.empty:
+        st.markdown("Nobody has decided this pair yet.")
+    else:
+        history["what"] = history["verdict"].where(history["kind"] == "decision", "undone")
+        st.dataframe(
+            history[["decided_at", "annotator", "what", "new_caption"]].iloc[::-1],
+            hide_index=True,
+            column_config={"decided_at": "when (UTC)", "annotator": "who", "new_caption": "new caption"},
+        )
+
+traces, queries = cache.table(run, "traces"), cache.table(run, "queries")
+mistakes = traces[(traces["pair_id"] == pair_id) & (traces["side"] == "hurts")].nsmallest(MOST_RELATED, "rank")
+if len(mistakes):
+    st.subheader("Mistakes it is behind", anchor=False)
+    st.markdown("Wrong predictions for which this pair is among the culprits, the clearest first.")
+    asked = queries.set_index("query_id", drop=False).loc[mistakes["query_id"]]
+    opened = gallery(
+        prediction_tiles(asked, pairs, run.run_id), key="pair_mistakes", bar_scale=1.0,
+        on_actions=lambda actions: False, decide=False,
+    )  # fmt: skip
+    if opened:
+        go("trace_back", query=opened)
+
+alike = scores[(scores["duplicate_group"] == score["duplicate_group"]) & (scores.index != pair_id)]
+if score["duplicate_group"] >= 0 and len(alike):
+    st.subheader("The same or nearly the same picture", anchor=False)
+    opened = gallery(
+        pair_tiles(alike.head(MOST_RELATED), run.run_id, decisions), key="pair_duplicates", bar_scale=1.0,
+        on_actions=lambda actions: False, decide=False,
+    )  # fmt: skip
+    if opened:
+        go("pair", pair=opened)

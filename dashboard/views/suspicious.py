@@ -1,0 +1,78 @@
+"""Suspicious pairs: a ranked gallery to look through and decide."""
+
+import streamlit as st
+
+from dashboard import cache, wording
+from dashboard.components.boxes import empty, header, run_or_stop
+from dashboard.components.gallery_page import deciding_gallery
+from dashboard.state import store
+from dashboard.tables import bar_scale, filtered, labels_of, pair_tiles
+
+PAGE_SIZE = 24
+SHOWN = "suspicious_shown"
+
+run = run_or_stop()
+scores, decisions = cache.train_scores(run), cache.decisions(store())
+
+header("Suspicious pairs", "Does the caption say what is in the picture? " + wording.KEYS_IN_WORDS)
+
+with st.container(horizontal=True):
+    sort = st.selectbox(
+        "Order", list(wording.SORTS), format_func=wording.SORTS.get, key="sort", bind="query-params", width=230
+    )
+    show = st.segmented_control(
+        "Show",
+        list(wording.SHOWS),
+        format_func=wording.SHOWS.get,
+        default="open",
+        required=True,
+        key="show",
+        bind="query-params",
+    )
+    labels = st.multiselect(
+        "Label", labels_of(scores["label"]), key="label", bind="query-params", placeholder="All labels", width=190
+    )
+    words = st.text_input(
+        "Words in the caption", key="words", bind="query-params", placeholder="red bus", type="search", width=190
+    )
+
+signature = (run.run_id, sort, show, tuple(labels), words)
+remembered = st.session_state.get(SHOWN)
+if remembered is None or remembered["signature"] != signature:
+    # Decided tiles stay where they are until the list is asked for anew: nothing jumps under the hand.
+    found = filtered(scores, decisions.index, show, labels, words, sort)
+    remembered = {"signature": signature, "pair_ids": found.index.tolist()}
+    st.session_state[SHOWN] = remembered
+pair_ids = remembered["pair_ids"]
+
+if not pair_ids:
+    empty(
+        "No pair fits these filters" if len(scores) > len(decisions) or show != "open" else "All pairs are decided",
+        "Take a filter away, or show decided pairs as well.",
+        ":material/filter_alt_off:",
+    )
+    st.stop()
+
+num_pages = -(-len(pair_ids) // PAGE_SIZE)
+page = min(st.session_state.get("page") or 1, num_pages)
+shown = scores.loc[pair_ids[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
+done = int(shown.index.isin(decisions.index).sum())
+st.markdown(f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page")
+
+deciding_gallery(
+    pair_tiles(shown.assign(rank=shown["suspicion_rank"]), run.run_id, decisions),
+    run,
+    shown["suspicion"].to_dict(),
+    key="suspicious_gallery",
+    bar_scale=bar_scale(scores),
+)
+
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.pagination(num_pages, key="page", bind="query-params")
+    if show != "all" and st.button("List again without what is decided now", icon=":material/refresh:"):
+        del st.session_state[SHOWN]
+        st.rerun()
+with st.expander("How to read the bars"):
+    st.markdown(wording.INFLUENCE_IN_WORDS)
+    st.markdown(wording.ROLES_IN_WORDS)
+    st.markdown(wording.SUSPICION_IN_WORDS)
