@@ -95,6 +95,5 @@ def undo(pair_id: str) -> None:
 
 
 def go(page: str, **params: str) -> None:
-    """Open another page with the chosen run and these URL parameters."""
-    run = st.session_state.get(Key.RUN.value)
-    st.switch_page(f"views/{page}.py", query_params={**({"run": run} if run else {}), **params})
+    """Open another page with these URL parameters; the run picker keeps the chosen run in the URL by itself."""
+    st.switch_page(f"views/{page}.py", query_params=params)

@@ -1,6 +1,31 @@
 """Shared fixtures. Tests use few threads and never the network."""
 
 import os
+import shutil
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory):
+    """The finished run of `ecif demo`, computed once for all tests that only read it."""
+    from engine.pipeline import run
+    from engine.sample import demo_config
+
+    return run(demo_config(str(tmp_path_factory.mktemp("sample") / "runs")))
+
+
+@pytest.fixture
+def runs_dir(sample_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of runs of this test's own, with the sample run in it; where the dashboard looks."""
+    folder = tmp_path / "runs"
+    shutil.copytree(sample_run.path, folder / sample_run.run_id)
+    monkeypatch.setenv("ECIF_RUNS_DIR", str(folder))
+    monkeypatch.setenv("ECIF_DECISIONS", str(folder / "decisions.sqlite"))
+    monkeypatch.setenv("ECIF_LOCAL", "1")
+    return folder

@@ -134,7 +134,9 @@ class Gallery {
     frame.type = "button"; frame.tabIndex = -1; frame.title = "Open this pair";
     frame.setAttribute("aria-label", "Open this pair");
     frame.append(picture(tile.thumbnail_url));
-    frame.addEventListener("click", () => this.open(tile.pair_id));
+    if (this.data.decide) frame.addEventListener("click", () => this.open(tile.pair_id));
+    else node.addEventListener("click", () => this.open(tile.pair_id));
+    node.classList.toggle("whole", !this.data.decide);
     if (tile.rank) frame.append(element("span", "rank", `#${tile.rank}`));
     const stamp = element("span", "stamp");
     frame.append(stamp);

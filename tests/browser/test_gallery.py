@@ -1,0 +1,129 @@
+"""The gallery in a real browser: keys, mouse, undo, and text that stays text."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.review import DecisionStore
+from engine.runs import RunFolder, write_table
+
+pytestmark = pytest.mark.browser
+TILES = ".gallery .tile"
+
+
+def most_suspicious(run: RunFolder, number: int) -> list[str]:
+    return run.table("scores").nsmallest(number, "suspicion_rank")["pair_id"].tolist()
+
+
+def wait_for(condition, seconds: float = 15) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def open_suspicious(page, site: str) -> None:
+    page.goto(f"{site}/suspicious")
+    page.locator(TILES).nth(23).wait_for()
+
+
+def loaded_pictures(page) -> int:
+    return page.locator(f"{TILES} img").evaluate_all("all => all.filter(one => one.naturalWidth > 0).length")
+
+
+def test_every_thumbnail_of_a_page_is_loaded(page, site: str) -> None:
+    open_suspicious(page, site)
+    for number in range(24):
+        page.locator(TILES).nth(number).scroll_into_view_if_needed()
+    wait_for(lambda: loaded_pictures(page) == 24)
+
+
+def test_a_burst_of_twenty_keys_is_stored_once_each_and_in_order(page, site: str, sample_run, runs_dir: Path) -> None:
+    open_suspicious(page, site)
+    page.locator(TILES).first.focus()
+    keys = ["1", "2", "4", "2"] * 5
+    for key in keys:
+        page.keyboard.press(key)
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    wait_for(lambda: len(store.history()) >= 20)
+    time.sleep(1)
+    history = store.history()
+    words = {"1": "keep", "2": "drop", "4": "unsure"}
+    assert history["verdict"].tolist() == [words[key] for key in keys]
+    assert history["pair_id"].tolist() == most_suspicious(sample_run, 20)
+    assert history["run_id"].unique().tolist() == [sample_run.run_id]
+    assert history["seconds_spent"].notna().all() and history["suspicion"].notna().all()
+
+
+def test_the_mouse_decides_and_undo_takes_back(page, site: str, sample_run, runs_dir: Path) -> None:
+    open_suspicious(page, site)
+    third = page.locator(TILES).nth(2)
+    third.get_by_role("button", name="Drop").click()
+    third.locator(".stamp", has_text="Dropped").wait_for()
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    wait_for(lambda: len(store.current()) == 1)
+    assert store.current()["pair_id"].tolist() == [most_suspicious(sample_run, 3)[2]]
+    page.keyboard.press("u")
+    wait_for(lambda: store.current().empty)
+    assert not third.locator(".stamp").is_visible()
+    assert store.history()["kind"].tolist() == ["decision", "undo"]
+
+
+def test_relabelling_takes_the_typed_caption_and_digits_in_it_decide_nothing(page, site: str, runs_dir: Path) -> None:
+    open_suspicious(page, site)
+    page.locator(TILES).first.focus()
+    page.keyboard.press("3")
+    area = page.locator(f"{TILES} textarea")
+    area.fill("")
+    area.type("1 tent, 2 flags")
+    page.keyboard.press("Enter")
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    wait_for(lambda: len(store.history()) == 1)
+    row = store.current().iloc[0]
+    assert (row["verdict"], row["new_caption"]) == ("relabel", "1 tent, 2 flags")
+    page.locator(TILES).first.locator(".new-caption", has_text="1 tent, 2 flags").wait_for()
+
+
+def test_decisions_survive_a_reload(page, site: str, runs_dir: Path) -> None:
+    open_suspicious(page, site)
+    page.locator(TILES).nth(1).get_by_role("button", name="Keep").click()
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    wait_for(lambda: len(store.current()) == 1)
+    page.goto(f"{site}/suspicious?show=Decided")
+    page.locator(TILES).first.locator(".stamp", has_text="Kept").wait_for()
+    assert page.locator(TILES).count() == 1
+    assert len(store.history()) == 1
+
+
+def test_the_question_mark_shows_the_keys_and_enter_opens_the_pair(page, site: str, sample_run) -> None:
+    open_suspicious(page, site)
+    page.locator(TILES).nth(4).focus()
+    page.keyboard.press("?")
+    page.get_by_role("dialog").get_by_text("write the right caption").wait_for()
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/pair?**pair={most_suspicious(sample_run, 6)[5]}*")
+
+
+def test_markup_in_captions_is_shown_as_text(page, runs_dir: Path, sample_run, request) -> None:
+    run = RunFolder(runs_dir / sample_run.run_id)
+    evil = '<img src=x onerror="alert(1)"><b>bold</b> **md** :smile: $x^2$ [a](javascript:alert(2))'
+    pairs, first = run.table("pairs"), most_suspicious(run, 1)[0]
+    pairs.loc[pairs["pair_id"] == first, "caption"] = evil
+    write_table(run.path / "pairs.parquet", pairs)
+    scores = run.table("scores")
+    scores.loc[scores["pair_id"] == first, "suggested_caption"] = evil + " too"
+    write_table(run.path / "scores.parquet", scores)
+    site = request.getfixturevalue("site")
+    open_suspicious(page, site)
+    tile = page.locator(TILES).first
+    assert tile.locator(".caption").inner_text() == evil
+    assert tile.locator("b").count() == 0
+    page.goto(f"{site}/pair?pair={first}")
+    page.get_by_text(evil, exact=True).first.wait_for()
+    page.locator("ins", has_text="too").wait_for()
+    assert page.locator("b", has_text="bold").count() == 0
+    assert page.locator("a[href^='javascript']").count() == 0
