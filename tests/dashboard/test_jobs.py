@@ -1,0 +1,63 @@
+"""Runs started from the page: real processes, watched and stopped."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard import jobs
+from engine.config import RunConfig
+from engine.runs import RunFolder
+from engine.sample import demo_config
+
+
+def wait_until(condition, seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_a_run_started_from_the_page_can_be_cancelled_and_resumes(tmp_path: Path) -> None:
+    config = demo_config(str(tmp_path))
+    job = jobs.start(config)
+    assert jobs.jobs(tmp_path) == [job] and job.is_alive
+    wait_until(lambda: (run := jobs.run_of(job, tmp_path)) is not None and run.has_table("pairs"))
+    run = jobs.run_of(job, tmp_path)
+    assert jobs.state_of(run)[0] == "running"
+    jobs.stop(job)
+    wait_until(lambda: not job.is_alive, 15)
+    assert jobs.state_of(run)[0] == "stopped"
+    assert not run.is_finished
+    pairs_written = (run.path / "pairs.parquet").stat().st_mtime_ns
+    again = jobs.start(config)
+    wait_until(lambda: not again.is_alive)
+    assert RunFolder.open(run.path).is_finished
+    assert (run.path / "pairs.parquet").stat().st_mtime_ns == pairs_written
+
+
+def test_a_run_that_cannot_work_leaves_its_reason(tmp_path: Path) -> None:
+    job = jobs.start(RunConfig(pairs=str(tmp_path / "absent.csv"), model=str(tmp_path), out=str(tmp_path)))
+    wait_until(lambda: not job.is_alive)
+    assert "Expected" in jobs.last_words(job, tmp_path)
+
+
+def test_a_later_process_with_the_same_number_is_not_taken_for_the_job(tmp_path: Path) -> None:
+    job = jobs.start(RunConfig(pairs="absent.csv", model="absent", out=str(tmp_path)))
+    stranger = dataclasses.replace(job, pid=1)
+    assert not stranger.is_alive
+    jobs.stop(stranger)  # must not touch process 1
+    wait_until(lambda: not job.is_alive)
+
+
+def test_files_that_are_no_jobs_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / jobs.FOLDER).mkdir()
+    (tmp_path / jobs.FOLDER / "x.json").write_text("{broken")
+    (tmp_path / jobs.FOLDER / "y.json").write_text('{"a": 1}')
+    assert jobs.jobs(tmp_path) == []
+
+
+@pytest.mark.parametrize("folder", ["absent", "empty"])
+def test_no_jobs_are_found_where_there_are_none(tmp_path: Path, folder: str) -> None:
+    assert jobs.jobs(tmp_path / folder) == []

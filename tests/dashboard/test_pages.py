@@ -1,0 +1,115 @@
+"""Every page, run by Streamlit's own test runner over the finished sample run."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.review import DecisionStore
+from engine.runs import RunFolder
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+PAGES = ["overview", "suspicious", "predictions", "trace_back", "pair", "decisions", "runs"]
+
+
+@pytest.fixture(autouse=True)
+def no_shared_caches() -> None:
+    import streamlit as st
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def open_page(name: str, **params: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    for key, value in params.items():
+        app.query_params[key] = value
+    return app.switch_page(f"views/{name}.py").run()
+
+
+def words_on(app: AppTest) -> str:
+    kinds = (app.title, app.header, app.subheader, app.markdown, app.text, app.caption, app.info, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_without_an_exception(runs_dir: Path, page: str) -> None:
+    app = open_page(page)
+    assert not app.exception and not app.error
+    assert len(app.title) == 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_what_to_do_when_there_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("ECIF_RUNS_DIR", str(tmp_path / "nothing"))
+    monkeypatch.setenv("ECIF_DECISIONS", str(tmp_path / "d.sqlite"))
+    app = open_page(page)
+    assert not app.exception
+    assert "No finished run yet" in words_on(app) or "No runs here yet" in words_on(app)
+    assert "ecif demo" in words_on(app)
+
+
+def test_the_overview_shows_the_figures_of_the_record(runs_dir: Path, sample_run: RunFolder) -> None:
+    app = open_page("overview")
+    shown = {metric.label: metric.value for metric in app.metric}
+    record = sample_run.record
+    assert shown["Training pairs"] == f"{record['counts']['train']:,}"
+    assert shown["Test pictures named right"] == f"{record['metrics']['zero_shot_accuracy']:.0%}"
+    assert shown["Rows left out"] == "2"
+
+
+def test_the_pair_page_decides_relabels_and_undoes(runs_dir: Path, sample_run: RunFolder) -> None:
+    pair_id = sample_run.table("scores").nsmallest(1, "suspicion_rank")["pair_id"].item()
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    app = open_page("pair", pair=pair_id)
+    app.text_area[0].set_value("a striped tent in the desert")
+    next(button for button in app.button if button.label == "Relabel").click().run()
+    assert not app.exception
+    row = store.current().iloc[0]
+    assert (row["pair_id"], row["verdict"], row["new_caption"]) == (pair_id, "relabel", "a striped tent in the desert")
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert store.current().empty
+    assert len(store.history()) == 2
+
+
+def test_a_test_pair_has_no_influence_and_says_so(runs_dir: Path, sample_run: RunFolder) -> None:
+    pairs = sample_run.table("pairs")
+    app = open_page("pair", pair=pairs.loc[pairs["split"] == "test", "pair_id"].iloc[0])
+    assert not app.exception
+    assert "did not learn from it" in words_on(app)
+
+
+def test_trace_back_shows_truth_and_prediction(runs_dir: Path, sample_run: RunFolder) -> None:
+    queries = sample_run.table("queries")
+    wrong = queries[(queries["kind"] == "classification") & ~queries["correct"].fillna(True).astype(bool)].iloc[0]
+    app = open_page("trace_back", query=wrong["query_id"])
+    assert not app.exception
+    assert app.title[0].value == "Why did the model say this?"
+    texts = [element.value for element in app.text]
+    assert wrong["true_label"] in texts and wrong["predicted_label"] in texts
+
+
+@pytest.mark.parametrize(("page", "params"), [("trace_back", {"query": "no:such"}), ("pair", {"pair": "../../etc"})])
+def test_an_address_that_names_nothing_gets_an_empty_state(runs_dir: Path, page: str, params: dict[str, str]) -> None:
+    app = open_page(page, **params)
+    assert not app.exception
+    assert "first" in words_on(app)
+
+
+def test_a_damaged_run_is_said_on_the_page(runs_dir: Path, sample_run: RunFolder) -> None:
+    (runs_dir / sample_run.run_id / "scores.parquet").write_bytes(b"not a table")
+    app = open_page("suspicious")
+    assert not app.exception
+    assert "scores.parquet" in words_on(app)
+
+
+def test_runs_are_not_started_from_a_page_that_others_can_reach(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(open_page("runs").text_input) > 1
+    monkeypatch.setenv("ECIF_LOCAL", "0")
+    app = open_page("runs")
+    assert not [one for one in app.text_input if one.label == "Table of pairs"]
+    assert "open to other machines" in words_on(app)

@@ -1,0 +1,75 @@
+"""Starting the server: localhost only, the next free port, settings that hold in any folder, a clean end."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from dashboard.__main__ import config_flags, free_port, is_local
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_next_free_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = free_port("localhost", port)
+    assert found is not None and port < found < port + 20
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [("localhost", True), ("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("example.org", False)],  # noqa: S104
+)
+def test_only_loopback_addresses_are_local(address: str, local: bool) -> None:
+    assert is_local(address) is local
+
+
+def test_the_settings_are_passed_as_flags() -> None:
+    flags = list(config_flags(ROOT / ".streamlit" / "config.toml"))
+    assert "--browser.gatherUsageStats=false" in flags
+    assert "--client.disableDataExport=true" in flags
+    assert any(flag.startswith("--theme.dark.primaryColor=#") for flag in flags)
+
+
+def test_the_dashboard_serves_from_any_folder_and_ends_when_asked(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text("[browser]\ngatherUsageStats = true\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard", "--runs", str(tmp_path), "--port", "8800", "--no-browser"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    url = process.stdout.readline().split()[1]
+    assert url.startswith("http://localhost:88")
+    for _ in range(100):
+        try:
+            answer = urllib.request.urlopen(url, timeout=1)  # noqa: S310
+            break
+        except OSError:
+            time.sleep(0.2)
+    assert answer.status == 200 and b"streamlit" in answer.read().lower()
+    process.send_signal(signal.SIGTERM)
+    process.wait(15)
+    process.stdout.close()
+
+
+def test_a_machine_without_a_free_port_gets_a_sentence(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "dashboard", "--runs", str(tmp_path), "--address", "192.0.2.1", "--no-browser"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "Expected a free port" in found.stderr and "--port" in found.stderr

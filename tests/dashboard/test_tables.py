@@ -1,0 +1,85 @@
+"""What pages list: filters, order, tiles, and differences between captions."""
+
+import pandas as pd
+import pytest
+
+from dashboard.tables import bar_scale, filtered, pair_tiles, prediction_in_words, word_difference
+
+SCORES = pd.DataFrame(
+    {
+        "pair_id": ["a", "b", "c", "d"],
+        "pair_index": [0, 1, 2, 3],
+        "caption": ["a red bus", "A Bus, red (x)", "two cats", "<b>bus</b>"],
+        "label": ["bus", "bus", "cat", None],
+        "thumbnail": ["0" * 32 + ".webp", None, "x", "1" * 32 + ".webp"],
+        "suspicion_rank": [2, 1, 4, 3],
+        "influence": [0.5, -0.1, float("nan"), -0.2],
+        "influence_positive": [0.5, -0.2, float("nan"), -0.2],
+        "influence_negative": [0.0, 0.1, float("nan"), 0.0],
+        "relative_influence": [1.0, -3.0, 0.0, -2.0],
+        "clip_score": [0.9, 0.1, 0.5, 0.3],
+        "pair_loss": [0.1, 5.0, 1.0, 2.0],
+        "duplicate_group": [-1, 3, -1, -1],
+    }
+).set_index("pair_id", drop=False)
+NOTHING = pd.DataFrame(columns=["pair_id", "verdict", "new_caption"]).set_index("pair_id", drop=False)
+
+
+def listed(show: str = "all", labels: tuple[str, ...] = (), words: str = "", sort: str = "table") -> list[str]:
+    return filtered(SCORES, pd.Index(["b"]), show, list(labels), words, sort).index.tolist()
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ["a", "b", "c", "d"]),
+        ({"show": "open"}, ["a", "c", "d"]),
+        ({"show": "decided"}, ["b"]),
+        ({"labels": ("cat",)}, ["c"]),
+        ({"words": "RED bus"}, ["a", "b"]),
+        ({"words": "(x)"}, ["b"]),
+        ({"words": "no such"}, []),
+        ({"sort": "suspicion"}, ["b", "a", "d", "c"]),
+        ({"sort": "influence"}, ["d", "b", "a", "c"]),
+        ({"sort": "loss"}, ["b", "d", "c", "a"]),
+        ({"sort": "clip"}, ["b", "d", "c", "a"]),
+    ],
+)
+def test_filters_and_orders_list_the_right_pairs(filters: dict, expected: list[str]) -> None:
+    assert listed(**filters) == expected
+
+
+def test_tiles_carry_text_untouched_and_only_good_addresses() -> None:
+    tiles = pair_tiles(SCORES.assign(rank=SCORES["suspicion_rank"]), "demo-1", NOTHING)
+    assert tiles[3]["caption"] == "<b>bus</b>"
+    assert [bool(tile["thumbnail_url"]) for tile in tiles] == [True, False, False, True]
+    assert tiles[2]["influence_positive"] is None
+    assert tiles[1]["badges"] == ["fit 0.10", "has a duplicate"]
+    assert tiles[3]["label"] is None
+
+
+def test_tiles_show_what_was_decided() -> None:
+    decided = pd.DataFrame({"pair_id": ["a"], "verdict": ["relabel"], "new_caption": ["a car"]})
+    tile = pair_tiles(SCORES.loc[["a"]], "demo-1", decided.set_index("pair_id", drop=False))[0]
+    assert (tile["verdict"], tile["new_caption"]) == ("relabel", "a car")
+
+
+def test_the_bar_scale_is_finite_and_positive_whatever_comes() -> None:
+    assert 0 < bar_scale(SCORES) <= 0.5
+    assert bar_scale(SCORES.loc[["c"]]) == 1.0
+    assert bar_scale(SCORES.assign(influence_positive=0.0, influence_negative=0.0)) == 1.0
+
+
+def test_a_word_difference_rebuilds_both_captions() -> None:
+    old, new = "one white cat in the snow", "a white fox in deep snow"
+    parts = word_difference(old, new)
+    assert " ".join(words for kind, words in parts if kind != "in") == old
+    assert " ".join(words for kind, words in parts if kind != "out") == new
+    assert ("same", "white") in parts
+    assert word_difference(old, old) == [("same", old)]
+
+
+def test_predictions_read_as_sentences() -> None:
+    row = {"kind": "classification", "correct": False, "true_label": "fox", "predicted_label": "cat"}
+    assert prediction_in_words(row) == "fox taken for cat"
+    assert prediction_in_words({**row, "correct": True, "predicted_label": "fox"}) == "fox, named right"
