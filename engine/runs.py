@@ -54,7 +54,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"permission to write {path}", f"'{error.strerror}'", "Choose another folder with --out."
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise StorageError(
                 f"a folder that can be made at {path}", f"'{error.strerror}'", "Choose another folder with --out."
             ) from error

@@ -1,0 +1,194 @@
+"""The main job from a table to finished scores: exact, resumable, and the same however it was computed."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from oracles import Problem
+from small_data import small_config, small_table
+
+from engine.config import RunConfig
+from engine.errors import RunFolderError
+from engine.pipeline import run
+from engine.runs import TABLES, RunFolder
+from engine.study import load_study
+
+ROOT = Path(__file__).resolve().parents[1]
+ROLES = {"influence", "influence_positive", "influence_negative"}
+COLUMNS = {
+    "pairs": {"pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "row"},
+    "rejects": {"row", "image", "reason"},
+    "batches": {"segmentation", "batch_index", "pair_id"},
+    "queries": {"query_id", "kind", "pair_id", "true_label", "predicted_label", "correct", "confidence", "loss"},
+    "scores": {"pair_id", *ROLES, "influence_std", "relative_influence", "clip_score", "pair_loss", "suspicion"},
+    "traces": {"query_id", "pair_id", *ROLES, "relative_influence", "side", "rank"},
+}
+
+
+def scores(folder: RunFolder) -> pd.DataFrame:
+    return folder.table("scores").set_index("pair_id")
+
+
+def test_a_run_writes_every_table_with_its_columns_and_a_record(tmp_path: Path) -> None:
+    folder = run(small_config(tmp_path))
+    for name in TABLES:
+        assert set(folder.table(name).columns) >= COLUMNS[name], name
+    record = folder.record
+    assert folder.is_finished and record["counts"] == {"train": 24, "validation": 10, "test": 8, "rejects": 0}
+    assert set(record["steps"]) == {"pairs", "batches", "features", "queries", "scores", "traces"}
+    assert record["cost"].keys() >= {"embedding_seconds", "scoring_seconds"}
+    assert record["curvature"]["status"] == "The solve converged."
+    for name in folder.table("pairs")["thumbnail"]:
+        assert folder.thumbnail(name).is_file()
+    found = scores(folder)
+    np.testing.assert_allclose(
+        found["influence"], found["influence_positive"] + found["influence_negative"], rtol=1e-4, atol=1e-9
+    )
+    assert sorted(found["suspicion_rank"]) == list(range(1, 25))
+    assert (found["influence_std"] > 0).all()
+
+
+def test_a_finished_run_is_reused_and_another_option_is_another_run(tmp_path: Path) -> None:
+    config = small_config(tmp_path, segmentations=1)
+    first = run(config)
+    stamps = {path: path.stat().st_mtime_ns for path in first.path.rglob("*") if path.is_file()}
+    assert run(config).path == first.path
+    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+    assert run(dataclasses.replace(config, damping=0.2)).path != first.path
+
+
+def test_the_configuration_in_the_folder_replays_the_run(tmp_path: Path) -> None:
+    first = run(small_config(tmp_path))
+    again = run(dataclasses.replace(RunConfig.load(first.path / "config.json"), out=str(tmp_path / "other")))
+    assert again.path != first.path and again.run_id == first.run_id
+    pd.testing.assert_frame_equal(scores(again), scores(first), check_exact=True)
+
+
+def test_the_chunk_size_changes_no_score_and_the_batch_size_does(tmp_path: Path) -> None:
+    config = small_config(tmp_path, dtype="float64", segmentations=1)
+    first = scores(run(config))["influence"]
+    small_chunks = run(dataclasses.replace(config, chunk_size=5, out=str(tmp_path / "chunks")))
+    np.testing.assert_allclose(scores(small_chunks)["influence"], first, rtol=1e-6)
+    larger = scores(run(dataclasses.replace(config, batch_size=12)))["influence"]
+    assert not np.allclose(larger, first, rtol=0.05)
+
+
+def given_batches(table: Path) -> Path:
+    """Three batches of eight, in an order of our own."""
+    pairs = pd.read_csv(table)
+    ids = pairs.loc[pairs["split"] == "train", "pair_id"].to_numpy()[::-1]
+    path = table.with_name("batches.csv")
+    frame = pd.DataFrame({"segmentation": 0, "batch_index": np.arange(len(ids)) // 8, "pair_id": ids})
+    frame.to_csv(path, index=False)
+    return path
+
+
+def brute_force(folder: RunFolder) -> np.ndarray:
+    """Influence on the validation loss from its definition, with autograd and a dense solve in logit space."""
+    study = load_study(folder)
+    one = Problem(
+        study.train, study.segmentations[0], torch.cat([study.heads.text.flatten(), study.heads.image.flatten()])
+    )
+    validation = Problem(study.feature_map("validation"), study.segmentations[0], one.theta)
+    theta = one.theta.clone().requires_grad_()
+    count = len(study.rows("validation"))
+    batches = [list(range(start, min(start + 8, count))) for start in range(0, count, 8)]
+    loss = sum(validation.batch_loss(theta, batch) for batch in batches) / count
+    gradient = torch.autograd.grad(loss, theta)[0]
+    pairs = one.segmentation.num_pairs
+    removed = torch.stack([one.removal_gradient(pair) for pair in range(pairs)])
+    if study.config.curvature == "identity":
+        return (removed @ gradient / pairs).numpy()
+    # (JᵀHJ/n + λ)⁻¹ g by Woodbury: H = L Lᵀ on the logits of all batches
+    roots = []
+    for batch in (b.tolist() for b in one.segmentation.batches):
+        jacobian = torch.func.jacrev(lambda t, b=batch: one.logits(t, b).reshape(-1))(one.theta)
+        logits = one.logits(one.theta, batch)
+
+        def of_logits(flat: torch.Tensor, size: int = len(batch)) -> torch.Tensor:
+            square, truth = flat.reshape(size, size), torch.arange(size)
+            entropy = torch.nn.functional.cross_entropy
+            return 0.5 * (entropy(square, truth, reduction="sum") + entropy(square.T, truth, reduction="sum"))
+
+        values, vectors = torch.linalg.eigh(torch.func.hessian(of_logits)(logits.reshape(-1)))
+        roots.append((vectors * values.clamp(min=0).sqrt()).T @ jacobian)
+    root, damping = torch.cat(roots) / pairs**0.5, folder.record["damping"]
+    inner = torch.linalg.solve(damping * torch.eye(len(root), dtype=root.dtype) + root @ root.T, root @ gradient)
+    solved = (gradient - root.T @ inner) / damping
+    return (removed @ solved / pairs).numpy()
+
+
+@pytest.mark.parametrize("curvature", ["identity", "gauss-newton"])
+def test_scores_of_a_run_equal_brute_force_to_one_in_a_million(tmp_path: Path, curvature: str) -> None:
+    batches = given_batches(small_table(tmp_path))
+    config = small_config(tmp_path, dtype="float64", curvature=curvature, batches=str(batches), damping=0.01)
+    folder = run(config)
+    expected, found = brute_force(folder), scores(folder)["influence"].to_numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+    assert np.abs(expected).max() > 1e-6
+
+
+def start(config_path: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "engine", "run", str(config_path)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("when", ["pairs.parquet", "features", "queries.parquet"])
+def test_a_killed_run_resumes_with_the_same_scores(tmp_path: Path, when: str) -> None:
+    config = small_config(tmp_path, dtype="float64", sketches=64, segmentations=3)
+    expected = run(dataclasses.replace(config, out=str(tmp_path / "whole")))
+    path = tmp_path / "config.json"
+    path.write_text(config.to_json())
+    process = start(path)
+    target = tmp_path / "runs" / expected.run_id / when
+    until = time.monotonic() + 60
+    while not target.exists():
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    killed = RunFolder(target.parent)
+    assert not killed.is_finished
+    stamp = target.stat().st_mtime_ns
+    resumed = run(config)
+    assert resumed.path == killed.path and resumed.is_finished
+    assert target.stat().st_mtime_ns == stamp  # what was finished is not done again
+    pd.testing.assert_frame_equal(scores(resumed), scores(expected), check_exact=True)
+    pd.testing.assert_frame_equal(resumed.table("traces"), expected.table("traces"), check_exact=True)
+
+
+def test_a_run_that_another_process_computes_is_left_alone(tmp_path: Path) -> None:
+    config = small_config(tmp_path, sketches=64)
+    path = tmp_path / "config.json"
+    path.write_text(config.to_json())
+    process = start(path)
+    try:
+        until = time.monotonic() + 60
+        while not list((tmp_path / "runs").glob("*/pairs.parquet")):
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        with pytest.raises(RunFolderError, match="another process"):
+            run(config)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_pairs_outside_the_given_batches_have_no_scores_and_the_record_says_so(tmp_path: Path) -> None:
+    batches = given_batches(small_table(tmp_path))
+    table = pd.read_csv(batches).iloc[:-4]
+    table.to_csv(batches, index=False)
+    folder = run(small_config(tmp_path, batches=str(batches), dtype="float64"))
+    assert scores(folder)["influence"].isna().sum() == 4
+    assert folder.record["batches"]["left_out"] == 4
+    assert any("4 training pairs are in no batch" in note for note in folder.record["notes"])
