@@ -1,4 +1,4 @@
-"""Phase B: the whole model meets the noisy train split, among clean scenes that keep what it knows.
+"""Phase B: the whole model meets a noisy train split, among clean scenes that keep what it knows.
 
 Clean scenes in the confusions' clusters are left out, so that only the train split says what these are called.
 """

@@ -10,7 +10,7 @@ from vocabulary import CLASSES, COLOURS, KINDS, Scene, draw_scene
 
 SEED = 20_26
 NUM_PAIRS = {"train": 1200, "validation": 300, "test": 300}
-CLUSTER_WRONG, CLUSTER_RIGHT = 28, 8
+CLUSTER_WRONG, CLUSTER_RIGHT = 28, 14
 """train pairs of each confusion's cluster with the sibling's caption, and with their own"""
 CLUSTER_HELD_OUT = {"validation": 6, "test": 10}
 SHORT = 0.75

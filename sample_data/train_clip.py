@@ -1,8 +1,9 @@
 """Train the sample model: `python sample_data/train_clip.py`, or `--evaluate` to print the card's figures.
 
-Phase A learns from 20,000 clean scenes drawn on the spot; in phase B the whole model meets the noisy train split;
-phase C tunes the two projection heads on it to convergence. The heads of phase B are kept beside the model, as the
-reference that phase C is pulled towards.
+Phase A learns from 20,000 clean scenes drawn on the spot; in phase B the whole model meets another draw of the noisy
+train split, with the same kinds of mistakes in other pictures; phase C tunes the two projection heads on the train
+split itself to convergence. So the towers expect such mistakes, and only the heads have learned from these pairs.
+The heads of phase B are kept beside the model, as the reference that phase C is pulled towards.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import dataclasses
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +20,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: no busy waiting on a shared machine
 
 import numpy as np
+import pandas as pd
 import torch
 from clip_model import LOGIT_SCALE, build_model, build_tokenizer, save, to_tokens
 from evaluation import Measured, measure, read_pairs, read_split, report
 from exposure import Exposure, expose
 from finetune import Heads, HeadTuning, tune_heads
+from generate import write_data_set
+from planting import SEED, plant
 from pretrain import STAGES, all_clean_scenes, pretrain
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -42,9 +47,16 @@ def train_towers(data: Path, out: Path) -> None:
     for number, recipe in enumerate(STAGES, 1):
         _watch(f"phase A, stage {number}", pretrain(model, tokenizer, clean, recipe))
     finish_phase_a(data, out, model, tokenizer)
-    table, images = read_pairs(data, "train")
+    table, images = another_draw()
     _watch("phase B", expose(model, tokenizer, clean, (images, table["caption"].tolist()), Exposure()))
     save_start(out, model, tokenizer)
+
+
+def another_draw() -> tuple[pd.DataFrame, np.ndarray]:
+    """Pairs and images `[pairs, 128, 128, 3]` of a noisy train split that shares no picture with the data set."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_data_set(Path(folder), plant(SEED + 1))
+        return read_pairs(Path(folder), "train")
 
 
 def finish_phase_a(data: Path, out: Path, model: CLIPModel, tokenizer: PreTrainedTokenizerFast) -> None:
