@@ -1,6 +1,7 @@
 """The command line as a stranger meets it: help everywhere, and one clear sentence for everything that is wrong."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -268,3 +269,129 @@ def test_evaluate_prints_detection_and_trace_back(sample_run: RunFolder, capsys:
     for word in ("shuffled", "all wrong captions", "CLIP score", "image similarity", "Embedding pass"):
         assert word in said
     assert "ground-truth" in sentence(capsys, ["evaluate", "planted", str(sample_run.path), "--truth", "absent.csv"])
+
+
+def test_a_stranger_sees_one_sentence_and_no_traceback_in_a_real_terminal(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine", "trace", str(tmp_path)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 1 and found.stdout == ""
+    assert found.stderr.count("Expected ") == 1 and "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["run", "--batch-size", "many"], "--batch-size"),
+        (["export", "r", "--out", "o", "--which", "some"], "--which"),
+        (["evaluate"], "EXPERIMENT"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_what_the_parser_refuses_names_the_argument(
+    capsys: pytest.CaptureFixture, arguments: list[str], word: str
+) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2 and word in capsys.readouterr().err.splitlines()[-1]
+
+
+def arguments_of(tmp_path: Path, **options: str) -> list[str]:
+    """A small run that works, with some options changed."""
+    config = small_config(tmp_path)
+    given = {"pairs": config.pairs, "model": config.model, "out": config.out, "batch-size": "8", **options}
+    return ["run", *[part for name, value in given.items() for part in (f"--{name}", value)]]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"pairs": 1}, {"model": None}, {"name": 5}, {"out": 3}, {"templates": [1]}, {"log_logit_scale": "no"}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_value_of_the_wrong_type_in_a_configuration_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture, changed: dict[str, object]
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(small_config(tmp_path).to_json()), **changed}))
+    assert next(iter(changed)) in sentence(capsys, ["run", str(path)])
+
+
+def test_a_configuration_that_is_not_text_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xff\xfe\x00\x81")
+    assert "config" in sentence(capsys, ["run", str(tmp_path / "config.json")])
+
+
+def test_a_seed_that_no_generator_takes_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert "seed" in sentence(capsys, arguments_of(tmp_path, seed=str(2**70)))
+
+
+def test_batches_without_their_numbers_are_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    rows = [f"0,,{pair_id}" for pair_id in pd.read_csv(small_table(tmp_path))["pair_id"].head(4)]
+    (tmp_path / "batches.csv").write_text("\n".join(["segmentation,batch_index,pair_id", *rows]))
+    assert "batch_index" in sentence(capsys, arguments_of(tmp_path, batches=str(tmp_path / "batches.csv")))
+
+
+@pytest.mark.parametrize("damage", ["weights cut off", "no tokenizer"])
+def test_a_model_folder_that_is_not_whole_is_said(tmp_path: Path, capsys: pytest.CaptureFixture, damage: str) -> None:
+    folder = shutil.copytree(model().removeprefix("hf:"), tmp_path / "model")
+    if damage == "no tokenizer":
+        for path in folder.iterdir():
+            if path.name.startswith(("tokenizer", "vocab", "merges", "special_tokens")):
+                path.unlink()
+    else:
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+    assert "model" in sentence(capsys, arguments_of(tmp_path, model=f"hf:{folder}"))
+
+
+@pytest.mark.parametrize("command", ["export", "check"])
+def test_a_pipe_or_device_is_never_replaced_by_a_file(
+    sample_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture, command: str
+) -> None:
+    run, pipe = finished(sample_run, tmp_path), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with_pipe = {
+        "export": ["export", str(run.path), "--which", "all", "--out", str(pipe)],
+        "check": ["check", str(small_table(tmp_path)), "--rejects", str(pipe)],
+    }
+    main(with_pipe[command])
+    said = " ".join(capsys.readouterr().err.split())
+    assert pipe.is_fifo(), "the pipe was replaced by a file"
+    assert "Expected " in said
+
+
+def test_a_table_without_its_columns_is_damaged(
+    sample_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = finished(sample_run, tmp_path)
+    pd.DataFrame({"x": [1]}).to_parquet(run.path / "queries.parquet")
+    assert "queries" in sentence(capsys, ["trace", str(run.path)])
+
+
+def test_damaged_heads_are_said(sample_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = finished(sample_run, tmp_path)
+    (run.path / "features" / "heads.safetensors").write_bytes(b"x" * 50)
+    assert "features" in sentence(capsys, ["trace", str(run.path), "--query", "validation"])
+
+
+def test_scores_that_are_not_there_yet_are_said_by_every_reader(
+    sample_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = finished(sample_run, tmp_path)
+    (run.path / "scores.parquet").unlink()
+    for command in (
+        ["export", str(run.path), "--out", str(tmp_path / "o.csv")],
+        ["evaluate", "planted", str(run.path)],
+    ):
+        assert "finished scores table" in sentence(capsys, command)
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_a_negative_number_of_culprits_is_refused(sample_run: RunFolder, capsys: pytest.CaptureFixture) -> None:
+    query = sample_run.table("traces")["query_id"].iloc[0]
+    assert "top" in sentence(capsys, ["trace", str(sample_run.path), "--query", query, "--top", "-1"])
+
+
+def test_check_fails_where_no_row_can_be_used(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "t.csv").write_text("image,caption\nx.png,one\ny.png,two\n")
+    assert main(["check", str(tmp_path / "t.csv")]) == 1
+    assert "2 rejected" in capsys.readouterr().out

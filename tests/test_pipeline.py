@@ -192,3 +192,42 @@ def test_pairs_outside_the_given_batches_have_no_scores_and_the_record_says_so(t
     assert scores(folder)["influence"].isna().sum() == 4
     assert folder.record["batches"]["left_out"] == 4
     assert any("4 training pairs are in no batch" in note for note in folder.record["notes"])
+
+
+SPECIFIED = {
+    "pairs": "perceptual_hash width height source",
+    "rejects": "caption source",
+    "queries": "predicted_pair_id margin direction gallery",
+    "scores": "suspicion_rank suggested_caption duplicate_group",
+    "traces": "influence_positive influence_negative",
+}
+
+
+def test_every_table_has_the_rest_of_its_columns_and_both_roles_carry_weight(tmp_path: Path) -> None:
+    folder = run(small_config(tmp_path, segmentations=1))
+    for name, columns in SPECIFIED.items():
+        assert set(folder.table(name).columns) >= set(columns.split()), name
+    found, traces = scores(folder), folder.table("traces")
+    assert found["influence_std"].isna().all()  # one segmentation says nothing of its own spread
+    assert (found["influence_positive"].abs() > 0).all() and (found["influence_negative"].abs() > 0).all()
+    assert set(found.index) == set(folder.table("pairs").query("split == 'train'")["pair_id"])
+    for _, side in traces.groupby(["query_id", "side"]):
+        assert side["rank"].tolist() == list(range(1, len(side) + 1))
+
+
+def test_bad_rows_are_kept_in_the_rejects_with_a_reason_of_their_own(tmp_path: Path) -> None:
+    table = small_table(tmp_path)
+    pairs = pd.read_csv(table, keep_default_na=False)
+    (tmp_path / "images" / "broken.webp").write_bytes(b"RIFF")
+    bad = pairs.head(3).assign(
+        pair_id=["bad-1", "bad-2", pairs["pair_id"][3]], caption=["a broken file", " ", "twice the same id"]
+    )
+    bad.loc[bad.index[0], "image"] = "images/broken.webp"
+    pd.concat([pairs, bad]).to_csv(table, index=False)
+    folder = run(small_config(tmp_path, segmentations=1))
+    rejects = folder.table("rejects").sort_values("row")
+    assert rejects["row"].tolist() == [len(pairs) + 1, len(pairs) + 2, len(pairs) + 3]
+    assert rejects["reason"].nunique() == 3 and folder.record["counts"]["rejects"] == 3
+    assert not set(scores(folder).index) & {"bad-1", "bad-2"}
+    kept = folder.table("pairs").set_index("pair_id")["caption"]
+    assert kept[pairs["pair_id"][3]] == pairs["caption"][3]  # the first row of an id stands

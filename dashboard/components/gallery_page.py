@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import cache
 from dashboard.components.gallery import Action, gallery
 from dashboard.state import annotator, go, store
 from engine.errors import EcifError
@@ -40,7 +41,7 @@ def deciding_gallery(
     if FAILED in st.session_state:
         st.error("Your last decisions are not stored yet. They stay in this tab and are sent again.")
         st.text(st.session_state[FAILED])
-    opened = gallery(tiles, key=key, bar_scale=bar_scale, on_actions=keep)
+    opened = gallery(tiles, key=key, bar_scale=bar_scale, on_actions=keep, known_pairs=cache.pairs(run).index)
     if opened:
         go("pair", pair=opened)
 

@@ -8,7 +8,7 @@ from dashboard.components.gallery import gallery
 from dashboard.state import go
 from dashboard.tables import labels_of, prediction_tiles
 
-PAGE_SIZE = 24
+PAGE_SIZE = 30
 KINDS = {"classification": "Naming pictures", "retrieval": "Finding captions"}
 SHOWS = {"wrong": "Wrong", "all": "All"}
 ANY = "any"

@@ -8,7 +8,7 @@ from dashboard.components.gallery_page import deciding_gallery
 from dashboard.state import store
 from dashboard.tables import bar_scale, filtered, labels_of, pair_tiles
 
-PAGE_SIZE = 24
+PAGE_SIZE = 30
 SHOWN = "suspicious_shown"
 
 run = run_or_stop()

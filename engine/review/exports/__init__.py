@@ -22,8 +22,8 @@ class Exporter(Protocol):
 
     suffix: str
 
-    def write(self, rows: pd.DataFrame, path: Path) -> None:
-        """Write the rows of `export_rows` to `path`."""
+    def write(self, rows: pd.DataFrame, path: Path, provenance: dict[str, Any]) -> None:
+        """Write the rows of `export_rows` to `path`; `provenance` says where they come from."""
 
 
 EXPORTS: dict[str, Exporter] = {"csv": CsvExport()}
@@ -66,7 +66,7 @@ def export_rows(run: RunFolder, store: DecisionStore, which: str = "decided") ->
     return rows.assign(run_id=run.run_id)[COLUMNS]
 
 
-def provenance(run: RunFolder, store: DecisionStore, format: str, which: str, rows: pd.DataFrame) -> dict[str, Any]:
+def provenance(run: RunFolder, revision: int, format: str, which: str, rows: pd.DataFrame) -> dict[str, Any]:
     """Where an export comes from: run, data and model hashes, version, counts, revision of the decisions."""
     record = run.record
     return {
@@ -78,7 +78,7 @@ def provenance(run: RunFolder, store: DecisionStore, format: str, which: str, ro
         "which": which,
         "rows": len(rows),
         "verdicts": {str(name): int(count) for name, count in rows["verdict"].value_counts().items()},
-        "decisions_revision": store.revision(),
+        "decisions_revision": revision,
         "sign_convention": SIGN_CONVENTION,
     }
 
@@ -98,8 +98,10 @@ def write_export(run: RunFolder, store: DecisionStore, format: str, path: Path, 
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
         raise ConfigError("a file in a folder that exists", str(path), "Make the folder, or choose another.")
+    revision = store.revision()  # before the rows: they hold every decision up to this one
     rows = export_rows(run, store, which)
+    origin = provenance(run, revision, format, which, rows)
     with finished_as(path) as part:
-        EXPORTS[format].write(rows, part)
-    write_json(path.with_name(path.name + ".provenance.json"), provenance(run, store, format, which, rows))
+        EXPORTS[format].write(rows, part, origin)
+    write_json(path.with_name(path.name + ".provenance.json"), origin)
     return len(rows)

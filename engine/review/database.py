@@ -1,0 +1,142 @@
+"""The database behind the decisions: its one table, how it is opened, and what its errors say."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from engine.errors import DecisionsError
+
+BUSY_SECONDS = 30
+ATTEMPTS = 5
+Result = TypeVar("Result")
+
+TABLE = Table(
+    "decisions",
+    MetaData(),
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("undone_id", Integer, unique=True),
+    Column("pair_id", String(256), nullable=False, index=True),
+    Column("verdict", String(16)),
+    Column("new_caption", Text),
+    Column("annotator", String(200), nullable=False),
+    Column("decided_at", String(40)),
+    Column("seconds_spent", Float),
+    Column("run_id", String(256)),
+    Column("suspicion", Float),
+    Column("client_key", String(128), nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+
+def open_database(place: str | Path) -> Engine:
+    """The database at `place`, made if it is new.
+
+    Args:
+        place: a file for SQLite, or an SQLAlchemy URL.
+
+    Raises:
+        DecisionsError: if it cannot be opened, read or made.
+    """
+    with database_errors(shown(place)):
+        url = _address(str(place))
+        sqlite = url.get_backend_name() == "sqlite"
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {})
+        if sqlite:
+            event.listen(engine, "connect", _durable)
+        if not inspect(engine).has_table(TABLE.name):
+            in_one_transaction(engine, TABLE.metadata.create_all)
+        with engine.connect() as connection:
+            connection.execute(TABLE.select().limit(1))
+    return engine
+
+
+def shown(place: str | Path) -> str:
+    """`place` as it may be printed: without passwords."""
+    hidden = re.sub(r"(://[^:/@]*:).*@", r"\1***@", str(place))
+    return re.sub(r"(?i)((?:password|passwd|pwd)=)[^&]*", r"\1***", hidden)
+
+
+def in_one_transaction(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    """What `work` returns, all of it stored or nothing; again if another writer was faster with the same key."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(IntegrityError):
+            return _once(engine, work)
+    return _once(engine, work)
+
+
+@contextlib.contextmanager
+def database_errors(place: str) -> Iterator[None]:
+    """Turn the database's refusals below this context into a sentence.
+
+    Raises:
+        DecisionsError: if the database is absent, locked, damaged, read-only, full, or of an unknown kind.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OSError, ImportError) as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise DecisionsError(
+            f"a store of decisions that can be read and written at {place}",
+            f"'{cause}'",
+            "Check the place, its permissions and the room on its disk, or give another with --decisions.",
+        ) from error
+
+
+def _once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":  # takes the write lock before reading: waits here, never fails later
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return work(connection)
+
+
+def _address(place: str) -> URL:
+    if "://" not in place:
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        return URL.create("sqlite", database=str(Path(place).resolve()))
+    try:
+        return make_url(place)
+    except ValueError:  # its text may quote a part of the password
+        raise DecisionsError(
+            "an SQLAlchemy URL such as postgresql://user:password@host:5432/name",
+            shown(place),
+            "Give the port as a number, and write @ : / inside a password as %40 %3A %2F.",
+        ) from None
+
+
+def _durable(connection: sqlite3.Connection, record: object) -> None:
+    """An acknowledged decision survives a crash of the process or the machine."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            break
+        except sqlite3.OperationalError as error:  # SQLite's own waiting does not cover this change of mode
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+    connection.execute("PRAGMA synchronous=FULL").close()
