@@ -70,7 +70,7 @@ def account_name() -> str:
         return "annotator"
 
 
-def decide(run: RunFolder, pair_id: str, verdict: str, new_caption: str | None = None) -> None:
+def decide(run: RunFolder, pair_id: str, verdict: str, suspicion: float | None, new_caption: str | None) -> None:
     """Write one decision made with a button of a page."""
     store().append(
         [
@@ -82,7 +82,7 @@ def decide(run: RunFolder, pair_id: str, verdict: str, new_caption: str | None =
                 decided_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
                 seconds_spent=None,
                 run_id=run.run_id,
-                suspicion=None,
+                suspicion=suspicion,
                 client_key=f"page-{uuid.uuid4()}",
             )
         ]

@@ -91,12 +91,15 @@ def consecutive_batches(num_pairs: int, batch_size: int) -> list[np.ndarray]:
     return [np.arange(first, min(first + batch_size, num_pairs)) for first in range(0, num_pairs, batch_size)]
 
 
-def read_segmentations(path: str | Path, pair_ids: pd.Series) -> list[BatchSegmentation]:
+def read_segmentations(path: str | Path, pair_ids: pd.Series) -> tuple[list[BatchSegmentation], int]:
     """A recorded segmentation: a table with columns segmentation, batch_index, pair_id.
 
     Args:
         path: .csv or .parquet.
         pair_ids: ids of the training pairs in table order.
+
+    Returns:
+        The segmentations, and how many rows of the table name no training pair and are passed over.
 
     Raises:
         BatchesError: if the table cannot be read, names no known pair, or names a pair twice.
@@ -109,6 +112,10 @@ def read_segmentations(path: str | Path, pair_ids: pd.Series) -> list[BatchSegme
         raise BatchesError(
             f"a .csv or .parquet with columns {', '.join(columns)}", f"{path} ({error})", "Check --batches."
         ) from error
+    if table[columns].isna().any(axis=None):
+        raise BatchesError(
+            f"a value in every cell of {', '.join(columns)}", f"empty cells in {path}", "Check --batches."
+        )
     position = pd.Series(np.arange(len(pair_ids)), index=pair_ids.to_numpy())
     known = table[table["pair_id"].astype(str).isin(position.index)]
     if known.empty:
@@ -120,7 +127,7 @@ def read_segmentations(path: str | Path, pair_ids: pd.Series) -> list[BatchSegme
             f"{twice} twice",
             "Give each epoch its own segmentation number.",
         )
-    return [
+    found = [
         BatchSegmentation(
             tuple(
                 position[batch["pair_id"].astype(str)].to_numpy(copy=True) for _, batch in one.groupby("batch_index")
@@ -129,6 +136,7 @@ def read_segmentations(path: str | Path, pair_ids: pd.Series) -> list[BatchSegme
         )
         for _, one in known.groupby("segmentation")
     ]
+    return found, len(table) - len(known)
 
 
 def segmentations_table(segmentations: list[BatchSegmentation], pair_ids: pd.Series) -> pd.DataFrame:

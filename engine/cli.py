@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.errors import ConfigError, EcifError
 from engine.runs import RunFolder
 
 DEFAULT_RUNS = "ecif_runs"
+STOPPED = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
 FLAGS = {"templates": "--template"}
 TYPES = {"int": int, "float": float, "float | None": float}
 _FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return options.command(options) or 0
     except EcifError as error:
         console.print(f"[bold red]ecif {options.command_name}:[/] ", end="")
-        console.print(str(error), markup=False, highlight=False)
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Stopped. The same command resumes where it was.")
@@ -90,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _command(commands, name, function, text) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.set_defaults(command=function, command_name=name)
+    parser.set_defaults(command=function, command_name=parser.prog.removeprefix("ecif "))
     return parser
 
 
@@ -172,7 +174,13 @@ def _serve(options: argparse.Namespace, runs: str) -> int:
     ]
     command += ["--decisions", options.decisions] if options.decisions else []
     command += ["--no-browser"] if options.no_browser else []
-    return subprocess.run(command, check=False).returncode
+    server = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    try:
+        code = server.wait()
+    except KeyboardInterrupt:  # Ctrl+C reached the server as well
+        code = server.wait()
+    return 0 if code in STOPPED else code
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -184,6 +192,8 @@ def _check(options: argparse.Namespace) -> int:
 def _trace(options: argparse.Namespace) -> None:
     from engine.reports import print_trace, print_wrong_predictions
 
+    if options.top < 1:
+        raise ConfigError("--top to be at least 1", str(options.top), "Change it.")
     folder = RunFolder.open(options.run)
     if options.query:
         print_trace(folder, options.query, options.top)

@@ -16,6 +16,7 @@ NEGATIVE_TERMS = ("exact", "first-order")
 TRACE_ROLES = ("positive", "both")
 TIERS = ("heads",)
 LOSSES = ("clip",)
+LARGEST = 2**63
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "{}")
@@ -69,6 +70,8 @@ class RunConfig:
     name: str | None = _option("name of the run; default: the name of the pairs table", default=None)
 
     def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            _check_type(one.name, getattr(self, one.name), str(one.type))
         object.__setattr__(self, "templates", tuple(self.templates))
         _check_choice("tier", self.tier, TIERS)
         _check_choice("loss", self.loss, LOSSES)
@@ -138,10 +141,8 @@ class RunConfig:
         """
         try:
             return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(
-                "a readable configuration file", f"{path} ({error.strerror})", "Check the path."
-            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError("a readable configuration file", f"{path} ({error})", "Check the path.") from error
 
     def digest(self, *more: str) -> str:
         """Eight hex digits that change with anything that can change a score (and with `more`, data hashes).
@@ -160,14 +161,29 @@ def help_of(name: str) -> str:
     return next(f.metadata["help"] for f in dataclasses.fields(RunConfig) if f.name == name)
 
 
+def _check_type(name: str, value: object, kind: str) -> None:
+    """Texts, switches and lists of texts; numbers have checks of their own."""
+    if kind == "str | None" and value is None:
+        return
+    wrong = {
+        "str": not isinstance(value, str),
+        "str | None": not isinstance(value, str),
+        "bool": not isinstance(value, bool),
+        "tuple[str, ...]": not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value),
+    }
+    if wrong.get(kind, False):
+        words = {"bool": "true or false", "tuple[str, ...]": "a list of texts"}.get(kind, "a text")
+        raise ConfigError(f"{name} to be {words}", repr(value), "Change it.")
+
+
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ConfigError(f"{name} to be one of {', '.join(choices)}", repr(value), "Choose one of these.")
 
 
 def _check_whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} to be a whole number of at least {least}", repr(value), "Change it.")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < LARGEST:
+        raise ConfigError(f"{name} to be a whole number of at least {least} and below 2⁶³", repr(value), "Change it.")
 
 
 def _check_positive(name: str, value: float | None) -> None:

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from engine.errors import PairsError
+from engine.errors import PairsError, RunFolderPartial
 from engine.influence.relative import relative_influence
 from engine.influence.scores import SegmentedScores
 from engine.runs import RunFolder
@@ -146,6 +146,8 @@ def _image_similarity(study: Study, test_ids: list[str]) -> torch.Tensor:
 
 def print_planted(run: RunFolder, truth_path: str | Path) -> None:
     """Print detection per error kind and trace-back per confusion."""
+    if not run.is_finished:
+        raise RunFolderPartial("a finished run", f"{run.path}", "Run its config.json again: it resumes.")
     truth, console = read_truth(truth_path), Console()
     console.width = max(console.width, LEAST_WIDTH)
     detection = detection_table(run, truth)

@@ -134,7 +134,11 @@ def _cut_batches(folder: RunFolder, report: Report) -> None:
     config, pairs = folder.config, folder.table("pairs")
     train = pairs[pairs["split"] == "train"]
     if config.batches:
-        segmentations, unavoidable = read_segmentations(config.batches, train["pair_id"]), None
+        (segmentations, unknown), unavoidable = read_segmentations(config.batches, train["pair_id"]), None
+        if unknown:
+            _add_notes(
+                folder, [f"{unknown} rows of the given segmentation name no training pair: those were left out."]
+            )
     else:
         conflicts = np.stack([pd.factorize(train["content_hash"])[0], pd.factorize(train["caption"])[0]], axis=1)
         segmentations, unavoidable = seeded_segmentations(

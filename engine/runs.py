@@ -30,6 +30,26 @@ from engine.errors import (
 
 FORMAT_VERSION = 1
 TABLES = ("pairs", "rejects", "batches", "queries", "scores", "traces")
+_ROLES = ("influence", "influence_positive", "influence_negative")
+COLUMNS = {
+    "pairs": ("pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "source"),
+    "rejects": ("row", "image", "caption", "reason"),
+    "batches": ("segmentation", "batch_index", "pair_id"),
+    "queries": (
+        "query_id",
+        "kind",
+        "pair_id",
+        "true_label",
+        "predicted_label",
+        "correct",
+        "confidence",
+        "loss",
+        "margin",
+    ),
+    "scores": ("pair_id", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
+    "traces": ("query_id", "pair_id", *_ROLES, "relative_influence", "side", "rank"),
+}
+"""the columns that every reader of a run may count on"""
 SIGN_CONVENTION = (
     "influence > 0: removing the pair raises the query loss, the pair helps; "
     "influence < 0: removing it lowers the query loss, the pair hurts"
@@ -70,6 +90,8 @@ def finished_as(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(path.name + ".part")
     with storage_errors(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):  # renaming would replace a pipe or a device
+            raise StorageError("a file to write", f"{path}, which is a pipe or a device", "Name a file.")
         if part.is_dir():
             shutil.rmtree(part)
         yield part
@@ -177,7 +199,11 @@ class RunFolder:
                 f"a finished {name} table", f"a run without it ({self.path})", "Run the same command again: it resumes."
             )
         try:
-            return pd.read_parquet(path, columns=columns)
+            found = pd.read_parquet(path, columns=columns)
+            absent = [one for one in COLUMNS[name] if one not in found and (columns is None or one in columns)]
+            if absent:
+                raise ValueError(f"without {', '.join(absent)}")
+            return found
         except (OSError, ValueError) as error:  # pyarrow.ArrowInvalid is a ValueError
             raise RunFolderDamaged(
                 f"a readable {name} table",

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from engine.config import RunConfig
 from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature import InverseCurvature, inverse_curvature
 from engine.directional import HeadsFeatureMap
-from engine.errors import RunFolderDamaged
+from engine.errors import ConfigError, RunFolderDamaged
 from engine.models.interface import Heads
 from engine.runs import RunFolder
 
@@ -28,7 +29,14 @@ FEATURE_FILES = ("image", "text", "prompts")
 
 
 def device_of(config: RunConfig) -> torch.device:
-    """The device that `--device` names; auto takes cuda, then mps, then cpu."""
+    """The device that `--device` names; auto takes cuda, then mps, then cpu.
+
+    Raises:
+        ConfigError: if this machine lacks the device.
+    """
+    lacking = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
+    if lacking.get(config.device):
+        raise ConfigError(f"a machine with {config.device}", "none", "Use --device auto or --device cpu.")
     if config.device != "auto":
         return torch.device(config.device)
     if torch.cuda.is_available():
@@ -121,13 +129,13 @@ def load_study(run: RunFolder) -> Study:
     device, dtype = device_of(config), getattr(torch, config.dtype)
     pairs = run.table("pairs")
     ids = pairs.loc[pairs["split"] == "train", "pair_id"]
-    segmentations = read_segmentations(run.path / "batches.parquet", ids)
+    segmentations, _ = read_segmentations(run.path / "batches.parquet", ids)
     folder = run.path / "features"
     try:
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in FEATURE_FILES}
         heads = Heads(**load_file(folder / "heads.safetensors"))
         classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise RunFolderDamaged(
             f"readable files in {folder}", str(error), "Delete that folder and run again: it is computed anew."
         ) from error

@@ -66,15 +66,15 @@ def test_a_written_segmentation_reads_back_the_same(tmp_path, suffix: str) -> No
     path = tmp_path / f"batches.{suffix}"
     table = segmentations_table(written, ids)
     table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path, index=False)
-    for a, b in zip(written, read_segmentations(path, ids), strict=True):
+    for a, b in zip(written, read_segmentations(path, ids)[0], strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(a.batches, b.batches, strict=True))
 
 
 def test_pairs_missing_from_a_recorded_segmentation_are_known(tmp_path) -> None:
     path = tmp_path / "batches.csv"
     path.write_text("segmentation,batch_index,pair_id\n0,0,a\n0,0,b\n0,0,stranger\n")
-    (one,) = read_segmentations(path, pd.Series(["a", "b", "c"]))
-    assert one.left_out.tolist() == [2]
+    (one,), unknown = read_segmentations(path, pd.Series(["a", "b", "c"]))
+    assert one.left_out.tolist() == [2] and unknown == 1
     assert isinstance(one, BatchSegmentation)
 
 

@@ -324,6 +324,15 @@ def test_a_seed_that_no_generator_takes_is_said(tmp_path: Path, capsys: pytest.C
     assert "seed" in sentence(capsys, arguments_of(tmp_path, seed=str(2**70)))
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_this_machine_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture, device: str) -> None:
+    import torch
+
+    if {"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available():
+        pytest.skip(f"this machine has {device}")
+    assert "device" in sentence(capsys, arguments_of(tmp_path, device=device))
+
+
 def test_batches_without_their_numbers_are_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     rows = [f"0,,{pair_id}" for pair_id in pd.read_csv(small_table(tmp_path))["pair_id"].head(4)]
     (tmp_path / "batches.csv").write_text("\n".join(["segmentation,batch_index,pair_id", *rows]))

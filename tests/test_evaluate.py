@@ -63,6 +63,7 @@ def test_the_stored_trace_is_the_ranking_that_was_measured(sample_run: RunFolder
 def hand_made(tmp_path: Path) -> tuple[RunFolder, pd.DataFrame]:
     """Six pairs: two shuffled, one confusion, one exact duplicate (a right caption), two untouched."""
     scores = pd.DataFrame({"pair_id": list("abcdef"), **{name: [0.0] * 6 for name in SIGNALS}})
+    scores["suspicion_rank"] = range(1, 7)
     scores["suspicion"] = [0.9, 0.2, 0.5, 1.0, 0.1, 0.4]
     scores["clip_score"] = [0.1, 0.9, 0.3, 0.0, 0.5, 0.5]
     write_table(tmp_path / "scores.parquet", scores)

@@ -15,7 +15,16 @@ from engine.errors import (
     RunFolderVersion,
     StorageError,
 )
-from engine.runs import FORMAT_VERSION, RunFolder, finished_as, list_runs, storage_errors, write_json, write_table
+from engine.runs import (
+    COLUMNS,
+    FORMAT_VERSION,
+    RunFolder,
+    finished_as,
+    list_runs,
+    storage_errors,
+    write_json,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -62,9 +71,10 @@ def test_absent_partial_damaged_and_foreign_are_different_errors(folder: RunFold
 
 
 def test_tables_and_the_record_read_back(folder: RunFolder) -> None:
-    table = pd.DataFrame({"pair_id": ["a", "b"], "influence": [0.5, -1.0]})
-    write_table(folder.path / "scores.parquet", table)
-    pd.testing.assert_frame_equal(folder.table("scores"), table)
+    table = pd.DataFrame({name: ["a", "b"] for name in COLUMNS["rejects"]})
+    write_table(folder.path / "rejects.parquet", table)
+    pd.testing.assert_frame_equal(folder.table("rejects"), table)
+    pd.testing.assert_frame_equal(folder.table("rejects", columns=["reason"]), table[["reason"]])
     before = folder.revision
     folder.update_record(steps={"scores": {"seconds": 1}})
     folder.update_record(steps={"traces": {"seconds": 2}})

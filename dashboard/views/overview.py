@@ -4,7 +4,11 @@ import streamlit as st
 
 from dashboard import cache, charts, wording
 from dashboard.components.boxes import header, run_or_stop
-from dashboard.state import Key, store
+from dashboard.components.gallery import gallery
+from dashboard.state import Key, go, store
+from dashboard.tables import bar_scale, pair_tiles
+
+NUM_WORST = 5
 
 run = run_or_stop()
 record = run.record
@@ -61,6 +65,15 @@ for column, (title, text, (page, label, icon)) in zip(st.columns(3), steps, stri
         st.markdown(f"**{title}**")
         st.markdown(text)
         st.page_link(page, label=label, icon=icon, query_params=query)
+
+st.subheader("The most suspicious pairs", anchor=False)
+worst = scores.head(NUM_WORST)
+opened = gallery(
+    pair_tiles(worst.assign(rank=worst["suspicion_rank"]), run.run_id, decided),
+    key="overview_worst", bar_scale=bar_scale(scores), on_actions=lambda actions: False, decide=False,
+)  # fmt: skip
+if opened:
+    go("pair", pair=opened)
 
 st.subheader("How the scores are spread", anchor=False)
 left, middle, right = st.columns(3)

@@ -7,7 +7,7 @@ from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.difference import caption_change
 from dashboard.components.facts import score_row
 from dashboard.components.gallery import gallery
-from dashboard.state import Key, decide, go, store, undo
+from dashboard.state import Key, annotator, decide, go, store, undo
 from dashboard.tables import pair_tiles, prediction_tiles
 
 MOST_RELATED = 6
@@ -58,13 +58,14 @@ with side:
                 for name, word in wording.VERDICT_WORDS.items()
                 if st.form_submit_button(word, icon=wording.VERDICT_ICONS[name])
             ]
+    suspicion = None if score is None else float(score["suspicion"])
     if pressed:
         if pressed[0] == "relabel" and not (new_caption or "").strip():
             st.warning("Write the caption that fits the picture first.")
         else:
-            decide(run, pair_id, pressed[0], new_caption.strip() if pressed[0] == "relabel" else None)
+            decide(run, pair_id, pressed[0], suspicion, new_caption.strip() if pressed[0] == "relabel" else None)
             st.rerun()
-    if standing is not None and st.button("Undo", icon=":material/undo:"):
+    if standing is not None and standing["annotator"] == annotator() and st.button("Undo", icon=":material/undo:"):
         undo(pair_id)
         st.rerun()
     if suggested:

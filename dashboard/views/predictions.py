@@ -63,17 +63,17 @@ if listed.empty:
     )
     st.stop()
 
+place = st.container()
 num_pages = -(-len(listed) // PAGE_SIZE)
-page = min(st.session_state.get("predictions_page") or 1, num_pages)
+page = st.pagination(num_pages, key="predictions_page", bind="query-params") if num_pages > 1 else 1
 shown = listed.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-opened = gallery(
-    prediction_tiles(shown, pairs, run.run_id),
-    key="predictions_gallery",
-    bar_scale=1.0,
-    on_actions=lambda actions: False,
-    decide=False,
-)
-if num_pages > 1:
-    st.pagination(num_pages, key="predictions_page", bind="query-params")
+with place:
+    opened = gallery(
+        prediction_tiles(shown, pairs, run.run_id),
+        key="predictions_gallery",
+        bar_scale=1.0,
+        on_actions=lambda actions: False,
+        decide=False,
+    )
 if opened:
     go("trace_back", query=opened)

@@ -53,25 +53,27 @@ if not pair_ids:
     )
     st.stop()
 
+place = st.container()
 num_pages = -(-len(pair_ids) // PAGE_SIZE)
-page = min(st.session_state.get("page") or 1, num_pages)
-shown = scores.loc[pair_ids[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
-done = int(shown.index.isin(decisions.index).sum())
-st.markdown(f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page")
-
-deciding_gallery(
-    pair_tiles(shown.assign(rank=shown["suspicion_rank"]), run.run_id, decisions),
-    run,
-    shown["suspicion"].to_dict(),
-    key="suspicious_gallery",
-    bar_scale=bar_scale(scores),
-)
-
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.pagination(num_pages, key="page", bind="query-params")
+    page = st.pagination(num_pages, key="page", bind="query-params")
     if show != "all" and st.button("List again without what is decided now", icon=":material/refresh:"):
         del st.session_state[SHOWN]
         st.rerun()
+shown = scores.loc[pair_ids[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
+done = int(shown.index.isin(decisions.index).sum())
+with place:
+    st.markdown(
+        f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page"
+    )
+
+    deciding_gallery(
+        pair_tiles(shown.assign(rank=shown["suspicion_rank"]), run.run_id, decisions),
+        run,
+        shown["suspicion"].to_dict(),
+        key="suspicious_gallery",
+        bar_scale=bar_scale(scores),
+    )
 with st.expander("How to read the bars"):
     st.markdown(wording.INFLUENCE_IN_WORDS)
     st.markdown(wording.ROLES_IN_WORDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from engine.errors import ModelError
@@ -33,7 +34,7 @@ class TransformersDualEncoder:
             model = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
             self._images = AutoImageProcessor.from_pretrained(source)
             self._tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 "a transformers CLIP-style model with safetensors weights, tokenizer and image processor",
                 f"{source} ({_first_line(error)})",
@@ -45,6 +46,8 @@ class TransformersDualEncoder:
                 f"{type(model).__name__} in {source}",
                 "Use a CLIP-style dual encoder.",
             )
+        if len(self._tokenizer) <= len(set(self._tokenizer.all_special_ids)):
+            raise ModelError("a tokenizer with words in it", f"none in {source}", "Copy the tokenizer's files there.")
         self._model = model.to(device, dtype).eval().requires_grad_(False)
         self._device, self._dtype = device, dtype
         self.name = f"hf:{source}"

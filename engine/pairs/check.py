@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.splits import read_pair_table
-from engine.runs import storage_errors
+from engine.runs import finished_as, storage_errors
 
 NUM_EXAMPLES = 5
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
@@ -75,7 +75,5 @@ def _write_rejects(rejects: pd.DataFrame, path: Path) -> None:
         safe[name] = ["'" + text if text.startswith(FORMULA_STARTS) else text for text in safe[name]]
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        with part.open("w", encoding="utf-8-sig", newline="") as file:
-            safe.to_csv(file, index=False)
-        part.replace(path)
+    with finished_as(path) as part, part.open("w", encoding="utf-8-sig", newline="") as file:
+        safe.to_csv(file, index=False)

@@ -208,3 +208,15 @@ def test_a_malformed_or_unknown_entry_is_passed_over_and_its_neighbours_are_not(
     assert [action.client_key for action in found] == ["0123456789abcdef-3"]
     assert found[0].seconds_spent is None
     assert read_log([good], {"0123456789abcdef": 3}) == []
+
+
+def test_a_shared_link_shows_the_same_page_and_a_filter_that_leaves_fewer_pages_still_shows_pairs(
+    page, site: str
+) -> None:
+    page.goto(f"{site}/suspicious?page=3&sort=Table+order")
+    page.get_by_text("page 3 of").wait_for()
+    page.locator(TILES).first.wait_for()
+    page.get_by_label("Words in the caption").fill("white fox")
+    page.get_by_label("Words in the caption").press("Enter")
+    page.get_by_text("page 1 of 1").wait_for()
+    wait_for(lambda: 0 < page.locator(TILES).count() < 30)

@@ -44,7 +44,15 @@ def run(tmp_path: Path) -> RunFolder:
     ids = [f"p{i:02d}" for i in range(len(NASTY))]
     pairs = pd.DataFrame({"pair_id": ids, "pair_index": range(len(ids)), "image": "a.png", "caption": NASTY})
     write_table(folder / "pairs.parquet", pairs.assign(label=None, split="train"))
-    numbers = ["suspicion", "influence", "influence_positive", "influence_negative", "clip_score", "pair_loss"]
+    numbers = [
+        "suspicion",
+        "relative_influence",
+        "influence",
+        "influence_positive",
+        "influence_negative",
+        "clip_score",
+        "pair_loss",
+    ]
     scores = pd.DataFrame({"pair_id": ids, **dict.fromkeys(numbers, -0.5)})
     scores["suspicion_rank"] = range(len(ids), 0, -1)
     write_table(folder / "scores.parquet", scores.assign(suggested_caption="-other"))

@@ -90,6 +90,8 @@ def test_the_suggestion_is_the_best_other_caption_beyond_the_first_block_too() -
     similarity = (image @ text.T).fill_diagonal_(-2)
     assert found == [captions[i] for i in similarity.argmax(1).tolist()]
     assert all(one != own for one, own in zip(found, captions, strict=True))
+    opposite = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])  # every other caption fits worse than none
+    assert suggested_captions(opposite, opposite, ["a cat", "a dog"]) == ["a dog", "a cat"]
 
 
 def test_a_missing_value_is_middling_and_a_tie_goes_to_the_larger_loss() -> None:
