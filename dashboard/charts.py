@@ -86,7 +86,7 @@ def confusion_matrix(classified: pd.DataFrame) -> go.Figure:
         color = NEUTRAL if row == column else ("#ffffff" if mistakes[row, column] > 4 else "#431407")
         number = f"{counts[row, column]:.0f}"
         figure.add_annotation(x=names[column], y=names[row], text=number, showarrow=False, font={"color": color})
-    figure.update_yaxes(autorange="reversed", title="true")
-    figure.update_xaxes(title="the model says", side="bottom")
+    figure.update_yaxes(autorange="reversed", title="true", showgrid=False)
+    figure.update_xaxes(title="the model says", side="bottom", showgrid=False)
     figure.update_layout(height=90 + 26 * len(names), margin=MARGIN, plot_bgcolor="rgba(0,0,0,0)")
     return figure

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from engine.runs import RunFolder, list_runs, storage_errors, write_json
 FOLDER = ".jobs"
 STOP_SECONDS = 5
 LAST_LINES = 6
+BAR = re.compile(r"\d+/\d+ .*left ")
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,12 @@ def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
 
 
 def last_words(job: Job, runs_dir: Path) -> str:
-    """The last lines the process printed."""
+    """The last lines the process printed, without its progress bars."""
     try:
         text = (runs_dir / FOLDER / f"{job.job_id}.log").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-LAST_LINES:])
+    return "\n".join([line for line in text.splitlines() if line.strip() and not BAR.search(line)][-LAST_LINES:])
 
 
 def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:

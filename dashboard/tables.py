@@ -139,6 +139,16 @@ def trace_rows(traces: pd.DataFrame, scores: pd.DataFrame, query_id: str, side: 
     return own.join(scores[["pair_id", *shown]], how="inner").sort_values("rank")
 
 
+def for_reading(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Decisions or their history, newest first, with short times and without words for what is absent."""
+    table = decisions.iloc[::-1].copy()
+    table["decided_at"] = table["decided_at"].str.slice(0, 16).str.replace("T", " ")
+    table["new_caption"] = table["new_caption"].fillna("")
+    if "kind" in table:
+        table["verdict"] = table["verdict"].where(table["kind"] == "decision", "undone")
+    return table
+
+
 def word_difference(old: str, new: str) -> list[tuple[str, str]]:
     """The way from one caption to another: ("same" | "out" | "in", words)."""
     before, after = old.split(), new.split()

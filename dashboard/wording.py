@@ -11,6 +11,8 @@ VERDICT_ICONS = {
     "unsure": ":material/help:",
 }
 
+DECISION_COLUMNS = {"decided_at": "when (UTC)", "annotator": "who", "new_caption": "new caption", "pair_id": "pair"}
+
 SORTS = {
     "suspicion": "Most suspicious first",
     "influence": "Hurts validation most first",

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.state import store
+from dashboard.tables import for_reading
 from dashboard.thumbnails import thumbnail_url
 from engine.review.exports import EXPORTS, WHICH, write_export
 
@@ -39,18 +40,13 @@ if own.empty:
     st.page_link("views/suspicious.py", label="Suspicious pairs", icon=":material/image_search:",
                  query_params={"run": run.run_id})  # fmt: skip
 else:
-    table = own.join(pairs[["caption", "thumbnail"]]).iloc[::-1]
+    table = for_reading(own.join(pairs[["caption", "thumbnail"]]))
     table["picture"] = [thumbnail_url(run.run_id, name) for name in table["thumbnail"]]
     st.dataframe(
         table[["picture", "verdict", "caption", "new_caption", "annotator", "decided_at"]],
         hide_index=True,
         row_height=56,
-        column_config={
-            "picture": st.column_config.ImageColumn("picture", width="small"),
-            "new_caption": "new caption",
-            "annotator": "who",
-            "decided_at": "when (UTC)",
-        },
+        column_config={"picture": st.column_config.ImageColumn("picture", width="small"), **wording.DECISION_COLUMNS},
         key=f"decisions_{store().revision()}",
     )
 elsewhere = len(decisions) - len(own)
@@ -87,8 +83,9 @@ st.code(f"ecif export {run.path} --format {format_name} --which {which} --out de
 
 with st.expander("History of all decisions, undone ones included"):
     history = store().history()
-    history = history[history["pair_id"].isin(pairs.index)]
-    history["what"] = history["verdict"].where(history["kind"] == "decision", "undone")
+    history = for_reading(history[history["pair_id"].isin(pairs.index)])
     st.dataframe(
-        history[["id", "decided_at", "annotator", "what", "pair_id", "new_caption"]].iloc[::-1], hide_index=True
+        history[["id", "decided_at", "annotator", "verdict", "pair_id", "new_caption"]],
+        hide_index=True,
+        column_config=wording.DECISION_COLUMNS,
     )

@@ -8,7 +8,7 @@ from dashboard.components.difference import caption_change
 from dashboard.components.facts import score_row
 from dashboard.components.gallery import gallery
 from dashboard.state import Key, annotator, decide, go, store, undo
-from dashboard.tables import pair_tiles, prediction_tiles
+from dashboard.tables import for_reading, pair_tiles, prediction_tiles
 
 MOST_RELATED = 6
 
@@ -88,11 +88,10 @@ with right.container(border=True, height="stretch"):
     if history.empty:
         st.markdown("Nobody has decided this pair yet.")
     else:
-        history["what"] = history["verdict"].where(history["kind"] == "decision", "undone")
         st.dataframe(
-            history[["decided_at", "annotator", "what", "new_caption"]].iloc[::-1],
+            for_reading(history)[["decided_at", "annotator", "verdict", "new_caption"]],
             hide_index=True,
-            column_config={"decided_at": "when (UTC)", "annotator": "who", "new_caption": "new caption"},
+            column_config=wording.DECISION_COLUMNS,
         )
 
 traces, queries = cache.table(run, "traces"), cache.table(run, "queries")

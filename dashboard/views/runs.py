@@ -1,5 +1,7 @@
 """Runs: what was computed, what is being computed, and a form to start one on own data."""
 
+import dataclasses
+
 import streamlit as st
 
 from dashboard import jobs
@@ -69,7 +71,8 @@ else:
 at_work()
 
 st.subheader("All runs", anchor=False)
-found = list_runs(runs_dir())
+root = runs_dir()
+found = list_runs(root)
 if not found:
     empty("No runs here yet", "Start one above, or type `ecif demo` in the terminal.", ":material/folder_open:")
 for run in found:
@@ -89,6 +92,9 @@ for run in found:
             st.caption(f"{ICONS[state]} {state} · {counts.get('train', 0):,} training pairs · started {started}{work}")
             if state == "failed":
                 st.text(progress.get("message") or "")
+        if state in ("stopped", "failed") and is_local() and st.button("Go on", key=f"resume_{run.run_id}"):
+            jobs.start(dataclasses.replace(run.config, out=str(root)))
+            st.rerun()
         if run.has_table("scores") and run.has_table("queries"):
             st.page_link("views/overview.py", label="Open", icon=":material/open_in_new:",
                          query_params={Key.RUN.value: run.run_id})  # fmt: skip
