@@ -40,7 +40,15 @@ def test_a_run_started_from_the_page_can_be_cancelled_and_resumes(tmp_path: Path
 def test_a_run_that_cannot_work_leaves_its_reason(tmp_path: Path) -> None:
     job = jobs.start(RunConfig(pairs=str(tmp_path / "absent.csv"), model=str(tmp_path), out=str(tmp_path)))
     wait_until(lambda: not job.is_alive)
-    assert "Expected" in jobs.last_words(job, tmp_path)
+    assert jobs.last_words(job, tmp_path).startswith("ecif run: Expected a model folder")
+
+
+def test_progress_bars_are_left_out_of_the_last_words(tmp_path: Path) -> None:
+    job = jobs.Job("a" * 12, "x", 1, 0.0, 0.0)
+    (tmp_path / jobs.FOLDER).mkdir()
+    bar = "Reading pairs  ━━━━━━ 1799/1799 0:00:02 left 0:00:00"
+    (tmp_path / jobs.FOLDER / f"{job.job_id}.log").write_text(f"{bar}\n\nStopped. 3/4 were done.\n")
+    assert jobs.last_words(job, tmp_path) == "Stopped. 3/4 were done."
 
 
 def test_a_later_process_with_the_same_number_is_not_taken_for_the_job(tmp_path: Path) -> None:

@@ -113,3 +113,18 @@ def test_runs_are_not_started_from_a_page_that_others_can_reach(
     app = open_page("runs")
     assert not [one for one in app.text_input if one.label == "Table of pairs"]
     assert "open to other machines" in words_on(app)
+
+
+def test_a_stopped_run_can_go_on_from_the_page(
+    runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(runs_dir / sample_run.run_id)
+    run.update_record(finished_at=None)
+    started = []
+    monkeypatch.setattr("dashboard.jobs.start", started.append)
+    app = open_page("runs")
+    assert "stopped" in words_on(app)
+    next(button for button in app.button if button.label == "Go on").click().run()
+    assert not app.exception
+    assert [config.pairs for config in started] == [run.config.pairs]
+    assert started[0].out == str(runs_dir)

@@ -63,6 +63,28 @@ def test_the_dashboard_serves_from_any_folder_and_ends_when_asked(tmp_path: Path
     process.stdout.close()
 
 
+def test_the_command_takes_its_server_along_when_it_is_ended(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine", "dashboard", str(tmp_path), "--port", "8850", "--no-browser"],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    port = int(process.stdout.readline().split()[1].rsplit(":", 1)[1])
+    for _ in range(100):
+        if answers(port):
+            break
+        time.sleep(0.2)
+    assert answers(port)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    process.stdout.close()
+    assert not answers(port)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_machine_without_a_free_port_gets_a_sentence(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "dashboard", "--runs", str(tmp_path), "--address", "192.0.2.1", "--no-browser"],

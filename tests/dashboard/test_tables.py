@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dashboard.tables import bar_scale, filtered, pair_tiles, prediction_in_words, word_difference
+from dashboard.tables import bar_scale, filtered, for_reading, pair_tiles, prediction_in_words, word_difference
 
 SCORES = pd.DataFrame(
     {
@@ -83,3 +83,18 @@ def test_predictions_read_as_sentences() -> None:
     row = {"kind": "classification", "correct": False, "true_label": "fox", "predicted_label": "cat"}
     assert prediction_in_words(row) == "fox taken for cat"
     assert prediction_in_words({**row, "correct": True, "predicted_label": "fox"}) == "fox, named right"
+
+
+def test_history_reads_newest_first_with_undone_rows_named() -> None:
+    history = pd.DataFrame(
+        {
+            "decided_at": ["2026-01-02T03:04:05.678+00:00", None],
+            "kind": ["decision", "undo"],
+            "verdict": ["drop", None],
+            "new_caption": [None, None],
+        }
+    )
+    read = for_reading(history)
+    assert read["verdict"].tolist() == ["undone", "drop"]
+    assert read["decided_at"].iloc[1] == "2026-01-02 03:04"
+    assert read["new_caption"].tolist() == ["", ""]
