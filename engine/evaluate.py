@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from engine.errors import PairsError, RunFolderPartial
 from engine.influence.relative import relative_influence
@@ -48,7 +48,7 @@ COLUMN_TITLES = {
     "clip_score": "CLIP score",
     "pair_loss": "pair loss",
 }
-LEAST_WIDTH = 120
+LEAST_WIDTH = 130
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def print_planted(run: RunFolder, truth_path: str | Path) -> None:
     found = trace_back(run, truth)
     rows = pd.DataFrame([{"confusion": one.confusion, **one.shares} for one in found], columns=["confusion", *rankings])
     table = Table(
-        "confusion",
+        Column("confusion", no_wrap=True),
         "wrong",
         *rankings,
         title="Trace-back: share of the top 10 culprits that are the planted cause",

@@ -1,10 +1,10 @@
-"""Phase C: the two projection heads on the noisy train split, to convergence.
+"""Phase B: the two projection heads on the noisy train split, to convergence.
 
 Objective, over n pairs cut into batches B_m, averaged over a few seeded segmentations:
 
-    J(θ) = (1/n) Σ_m L(B_m; θ) + (λ/2) ‖θ − θ_B‖²
+    J(θ) = (1/n) Σ_m L(B_m; θ) + (λ/2) ‖θ − θ_A‖²
 
-θ are the two heads, θ_B the heads of phase B, L the sum of the pair losses of a batch, logits 20 u·v.
+θ are the two heads, θ_A the heads of phase A, L the sum of the pair losses of a batch, logits 20 u·v.
 At the minimum ∇J = 0, which is where influence functions are valid.
 """
 
@@ -20,12 +20,12 @@ from torch.nn.functional import cross_entropy, normalize
 
 @dataclass(frozen=True)
 class HeadTuning:
-    """The recipe of phase C."""
+    """The recipe of phase B."""
 
     batch_size: int = 100
     segmentations: int = 4
     penalty: float = 0.3
-    """λ, towards the heads of phase B"""
+    """λ, towards the heads of phase A"""
     iterations: int = 400
     """of L-BFGS, at most"""
     seed: int = 0
@@ -64,7 +64,7 @@ def objective(
 
     Args:
         heads: θ.
-        start: θ_B.
+        start: θ_A.
         features: penultimate image and text features of the pairs, `[pairs, 128]` each.
         cuts: what `segment` gives.
         penalty: λ.
@@ -84,7 +84,7 @@ def tune_heads(start: Heads, features: tuple[Tensor, Tensor], recipe: HeadTuning
     """Minimise J by L-BFGS in float64.
 
     Args:
-        start: heads of phase B.
+        start: heads of phase A.
         features: penultimate image and text features of the train pairs.
         recipe: sizes, λ, iterations.
 

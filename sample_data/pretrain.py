@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from captions import caption, short_caption
 from clip_model import LOGIT_SCALE, to_pixels, to_tokens
+from planting import CONFUSIONS
 from scenes import render
 from torch import Tensor, nn
 from transformers import CLIPModel, PreTrainedTokenizerFast
@@ -58,10 +59,15 @@ def clean_scenes(part: int) -> tuple[np.ndarray, list[Scene]]:
 
 
 def all_clean_scenes() -> tuple[np.ndarray, list[Scene]]:
-    """All parts, drawn in parallel."""
+    """All parts, drawn in parallel, without the scenes in a confusion's cluster.
+
+    So only the train split says what the things in the clusters are called.
+    """
     with ProcessPoolExecutor(PARTS) as pool:
         parts = list(pool.map(clean_scenes, range(PARTS)))
-    return np.concatenate([images for images, _ in parts]), [scene for _, scenes in parts for scene in scenes]
+    scenes = [scene for _, part in parts for scene in part]
+    kept = [k for k, scene in enumerate(scenes) if not any(confusion.holds(scene) for confusion in CONFUSIONS)]
+    return np.concatenate([images for images, _ in parts])[kept], [scenes[k] for k in kept]
 
 
 def pretrain(

@@ -1,18 +1,14 @@
 """Train the sample model: `python sample_data/train_clip.py`, or `--evaluate` to print the card's figures.
 
-Phase A learns from 20,000 clean scenes drawn on the spot; in phase B the whole model meets another draw of the noisy
-train split, with the same kinds of mistakes in other pictures; phase C tunes the two projection heads on the train
-split itself to convergence. So the towers expect such mistakes, and only the heads have learned from these pairs.
-The heads of phase B are kept beside the model, as the reference that phase C is pulled towards.
+Phase A learns from clean scenes drawn on the spot, none of them in a confusion's cluster; phase B tunes the two
+projection heads on the noisy train split to convergence. So what the model says inside the clusters comes from the
+train split alone. The heads of phase A are kept beside the model, as the reference that phase B is pulled towards.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +19,8 @@ import numpy as np
 import pandas as pd
 import torch
 from clip_model import LOGIT_SCALE, build_model, build_tokenizer, save, to_tokens
-from evaluation import Measured, measure, read_pairs, read_split, report
-from exposure import Exposure, expose
+from evaluation import measure, read_split, report
 from finetune import Heads, HeadTuning, tune_heads
-from generate import write_data_set
-from planting import SEED, plant
 from pretrain import STAGES, all_clean_scenes, pretrain
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -35,47 +28,24 @@ from transformers import CLIPModel, PreTrainedTokenizerFast
 
 HERE = Path(__file__).resolve().parent
 START = "start_heads.safetensors"
-PHASE_A = "phase_a.json"
 
 
-def train_towers(data: Path, out: Path) -> None:
-    """Phases A and B, from scratch; writes the model, its heads once more, and the figures of phase A."""
+def train_towers(out: Path) -> None:
+    """Phase A, from scratch; writes the model, and its heads once more: phase B overwrites the model's own."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer()
     model = build_model(tokenizer)
     clean = all_clean_scenes()
     for number, recipe in enumerate(STAGES, 1):
         _watch(f"phase A, stage {number}", pretrain(model, tokenizer, clean, recipe))
-    finish_phase_a(data, out, model, tokenizer)
-    table, images = another_draw()
-    _watch("phase B", expose(model, tokenizer, clean, (images, table["caption"].tolist()), Exposure()))
-    save_start(out, model, tokenizer)
-
-
-def another_draw() -> tuple[pd.DataFrame, np.ndarray]:
-    """Pairs and images `[pairs, 128, 128, 3]` of a noisy train split that shares no picture with the data set."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_data_set(Path(folder), plant(SEED + 1))
-        return read_pairs(Path(folder), "train")
-
-
-def finish_phase_a(data: Path, out: Path, model: CLIPModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write down what the model of phase A reaches on the test split."""
     out.mkdir(parents=True, exist_ok=True)
-    test, prompts = read_split(data, "test", model, tokenizer), _prompts(data, model, tokenizer)
-    figures = dataclasses.asdict(measure(data, _heads(model), test, prompts))
-    (out / PHASE_A).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-def save_start(out: Path, model: CLIPModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write the model, and its heads once more: phase C overwrites the model's own."""
     save(out, model, tokenizer)
     heads = _heads(model)
     save_file({"text_projection": heads.text, "visual_projection": heads.image}, out / START)
 
 
 def train_heads(data: Path, out: Path, recipe: HeadTuning) -> None:
-    """Phase C: tune the heads on the train split, and write them into the model."""
+    """Phase B: tune the heads on the train split, and write them into the model."""
     model, tokenizer = _load(out)
     train = read_split(data, "train", model, tokenizer)
     heads, before, after = tune_heads(_start(out), (train.image, train.text), recipe)
@@ -83,17 +53,19 @@ def train_heads(data: Path, out: Path, recipe: HeadTuning) -> None:
     model.visual_projection.weight.data.copy_(heads.image)
     model.logit_scale.data.fill_(float(np.log(heads.logit_scale)))
     save(out, model, tokenizer)
-    print(f"phase C: norm of the objective's gradient {before:.2e} at the start, {after:.2e} at the end")
+    print(f"phase B: norm of the objective's gradient {before:.2e} at the start, {after:.2e} at the end")
 
 
 def evaluate(data: Path, out: Path) -> str:
-    """The table of the model card."""
+    """The table of the model card; its last column is phase B again without the planted confusions."""
     model, tokenizer = _load(out)
     test, prompts = read_split(data, "test", model, tokenizer), _prompts(data, model, tokenizer)
-    phase_a = Measured(**json.loads((out / PHASE_A).read_text(encoding="utf-8")))
-    later = {"phase B": _start(out), "phase C (this model)": _heads(model)}
-    measured = {name: measure(data, heads, test, prompts) for name, heads in later.items()}
-    return report({"phase A (as recorded)": phase_a, **measured})
+    train, truth = read_split(data, "train", model, tokenizer), pd.read_csv(data / "ground_truth.csv")
+    planted = truth.loc[truth["error_kind"] == "confusion", "pair_id"]
+    kept = torch.from_numpy(~train.pairs["pair_id"].isin(planted).to_numpy())
+    without, _, _ = tune_heads(_start(out), (train.image[kept], train.text[kept]), HeadTuning())
+    columns = {"phase A": _start(out), "phase B (this model)": _heads(model), "phase B without planted": without}
+    return report({name: measure(data, heads, test, prompts) for name, heads in columns.items()})
 
 
 def _watch(name: str, steps: Iterator[tuple[int, float]]) -> None:
@@ -133,13 +105,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE, help="folder of pairs.csv")
     parser.add_argument("--out", type=Path, default=HERE / "model", help="folder of the model")
     parser.add_argument("--evaluate", action="store_true", help="only print the figures of the model card")
-    parser.add_argument("--heads-only", action="store_true", help="keep phases A and B, repeat phase C")
+    parser.add_argument("--heads-only", action="store_true", help="keep phase A, repeat phase B")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default %(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if not options.evaluate:
         if not options.heads_only:
-            train_towers(options.data, options.out)
+            train_towers(options.out)
         train_heads(options.data, options.out, HeadTuning())
     print(evaluate(options.data, options.out))
 

@@ -46,10 +46,10 @@ def test_shuffled_captions_are_found_almost_surely(sample_run: RunFolder, truth)
 
 def test_the_planted_cause_leads_the_culprits_and_similarity_finds_fewer(sample_run: RunFolder, truth) -> None:
     found = trace_back(sample_run, truth)
-    assert len(found) >= 25 and len({one.confusion for one in found}) == 4
+    assert len(found) >= 12 and len({one.confusion for one in found}) == 4
     by_influence = np.mean([one.shares["own match, relative"] for one in found])
     by_similarity = np.mean([one.shares[SIMILARITY] for one in found])
-    assert by_influence > 0.7 and by_influence > by_similarity
+    assert by_influence >= 0.8 and by_influence > by_similarity + 0.1
 
 
 def test_the_stored_trace_is_the_ranking_that_was_measured(sample_run: RunFolder, truth) -> None:

@@ -62,5 +62,5 @@ def test_the_model_makes_the_planted_mistakes(sample_run: RunFolder) -> None:
     targets = truth.loc[truth["error_kind"] == "confusion_target", "pair_id"]
     queries = sample_run.table("queries")
     named = queries[queries["kind"] == "classification"].set_index("pair_id")["correct"].astype(bool)
-    assert named[named.index.isin(targets)].mean() < 0.4
+    assert named[named.index.isin(targets)].mean() < 0.65
     assert named[~named.index.isin(targets)].mean() > 0.8

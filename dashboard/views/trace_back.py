@@ -9,7 +9,7 @@ from dashboard.state import Key, store
 from dashboard.tables import bar_scale, pair_tiles, trace_rows
 
 SIDES = {"hurts": "Pairs that taught the mistake", "helps": "Pairs that spoke against it"}
-STEP = 12
+STEP = 15
 
 run = run_or_stop()
 queries, traces = cache.table(run, "queries"), cache.table(run, "traces")
