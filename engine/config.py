@@ -61,7 +61,9 @@ class RunConfig:
         default="positive",
     )
     trace_depth: int = _option("pairs kept per prediction and side", default=50)
-    cg_tolerance: float = _option("relative residual at which a solve has converged", default=1e-6)
+    cg_tolerance: float | None = _option(
+        "relative residual at which a solve has converged (default 1e-5 in float32, 1e-10 in float64)", default=None
+    )
     cg_iterations: int = _option("most conjugate-gradient iterations", default=500)
     device: str = _option("auto, cpu, cuda or mps", default="auto")
     dtype: str = _option("float32 or float64, for features and scores", default="float32")
