@@ -132,6 +132,15 @@ def prediction_in_words(row: dict[str, Any]) -> str:
     return f"“{row['true_label']}”\ngot “{row['predicted_label']}”"
 
 
+def mistakes_in_words(num_misnamed: int, num_wrong: int) -> str:
+    """What there is to trace back: misnamed pictures first, else captions that were not found."""
+    if num_misnamed:
+        return f"{num_misnamed} test pictures are named wrong. Click one to see who taught the mistake."
+    if num_wrong:
+        return f"{num_wrong} test captions are not found. Click one to see the training pairs behind it."
+    return "The model gets every test pair right: there is no mistake to explain."
+
+
 def trace_rows(traces: pd.DataFrame, scores: pd.DataFrame, query_id: str, side: str) -> pd.DataFrame:
     """The pairs behind one prediction on one side, best rank first, with their captions; indexed by pair_id."""
     own = traces[(traces["query_id"] == query_id) & (traces["side"] == side)].set_index("pair_id")

@@ -24,8 +24,8 @@ def print_run(folder: RunFolder) -> None:
         f"{counts['rejects']} rejected rows."
     )
     if metrics["zero_shot_accuracy"] is not None:
-        console.print(f"Zero-shot accuracy {metrics['zero_shot_accuracy']:.1%}, ", end="")
-    console.print(f"retrieval recall@1 {metrics['retrieval_recall_at_1']:.1%}.")
+        console.print(f"Zero-shot accuracy {metrics['zero_shot_accuracy']:.1%}.")
+    console.print(f"Retrieval recall@1 {metrics['retrieval_recall_at_1']:.1%}.")
     console.print(
         f"Embedding {cost['embedding_seconds']:.2f} s; influence of all pairs on one query "
         f"{cost['scoring_seconds']:.2f} s; relative influence {cost['sketch_seconds']:.2f} s."

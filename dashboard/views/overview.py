@@ -6,7 +6,7 @@ from dashboard import cache, charts, wording
 from dashboard.components.boxes import header, run_or_stop
 from dashboard.components.gallery import gallery
 from dashboard.state import Key, go, store
-from dashboard.tables import bar_scale, pair_tiles
+from dashboard.tables import bar_scale, mistakes_in_words, pair_tiles
 
 NUM_WORST = 5
 
@@ -49,9 +49,7 @@ steps = [
     ),
     (
         "2. Ask why a prediction is wrong",
-        f"{num_wrong} test pictures are named wrong. Click one to see the training pairs that taught the mistake."
-        if num_wrong
-        else f"{len(wrong)} test captions are not found. Click one to see the training pairs behind it.",
+        mistakes_in_words(num_wrong, len(wrong)),
         ("views/predictions.py", "Predictions", ":material/psychology_alt:"),
     ),
     (
