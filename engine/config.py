@@ -15,7 +15,9 @@ CURVATURES = ("gauss-newton", "identity")
 NEGATIVE_TERMS = ("exact", "first-order")
 TRACE_ROLES = ("positive", "both")
 TIERS = ("heads",)
-LOSSES = ("clip",)
+LEAST_PAIRS = {"clip": 1, "siglip": 1, "dcl": 3}
+"""pairs that a batch needs, for each loss"""
+LOSSES = tuple(LEAST_PAIRS)
 LARGEST = 2**63
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -42,8 +44,8 @@ class RunConfig:
     classes: str | None = _option("file with one class name per line; default: the labels", default=None)
     templates: tuple[str, ...] = _option("prompt templates with {} for the class", default=DEFAULT_TEMPLATES)
     tier: str = _option("which parameters are studied: heads", default="heads")
-    log_logit_scale: bool = _option("study the temperature as well", default=False)
-    loss: str = _option("the training loss: clip", default="clip")
+    log_logit_scale: bool = _option("study the temperature (and a logit bias) as well", default=False)
+    loss: str = _option("the training loss: clip (softmax), siglip (sigmoid) or dcl (decoupled)", default="clip")
     batches: str | None = _option("recorded segmentation: table segmentation, batch_index, pair_id", default=None)
     batch_size: int = _option("pairs compared with each other in the loss", default=128)
     segmentations: int = _option("number of seeded segmentations to average over", default=3)
@@ -94,6 +96,10 @@ class RunConfig:
             _check_whole(name, getattr(self, name), least)
         if self.damping is not None and self.relative_damping is not None:
             raise ConfigError("either damping or relative_damping", "both", "Leave one of them out.")
+        if self.loss == "siglip" and self.negative_term == "first-order":
+            raise ConfigError(
+                "--negative-term exact with --loss siglip", "first-order", "Its exact term costs nothing."
+            )
         for name in ("damping", "relative_damping", "cg_tolerance"):
             _check_positive(name, getattr(self, name))
         for template in self.templates:

@@ -13,6 +13,11 @@ The identity is exact, because log Σ_{j≠n} e^{S_kj} = log Σ_j e^{S_kj} + log
 (arXiv 2411.11667) give the negative part to first order, ½ Σ [P_kn + Q_nk]: good for easy negatives, wrong
 for hard ones. The reciprocal 1/P that some summaries print is a misprint.
 
+Two more losses share the interface. DCL (decoupled, arXiv 2110.06848) leaves the match out of the denominators: P and
+Q are softmaxes over the entries off the diagonal, everything else stands as above. SigLIP (arXiv 2303.15343) is a sum
+over all entries, l_ij = log(1 + exp(−z_ij S_ij)) with z = 1 on the diagonal and −1 off it, S with a bias. Taking pair
+n out takes out row n and column n: positive_n = l_nn and negative_n = Σ_{k≠n} (l_nk + l_kn), exact without a logarithm.
+
 Numerical care: 1 − P loses every digit once an entry dominates its row. At most one entry of a row can
 exceed ½, so that one entry is computed from the other entries of the row, and all others by log1p.
 """
@@ -64,20 +69,26 @@ class ClipLoss:
     open_clip's and transformers' losses are the mean of `pair_losses` over the batch.
     """
 
+    def denominators(self, logits: Tensor) -> Tensor:
+        """The logits that compete with each other in rows and columns, `[texts, images]`; −inf where one does not."""
+        return logits
+
     def pair_losses(self, logits: Tensor) -> Tensor:
         """Loss of each pair, `[pairs]`, nats."""
-        matched = logits.diagonal()
-        return 0.5 * (torch.logsumexp(logits, 1) + torch.logsumexp(logits, 0)) - matched
+        competing = self.denominators(logits)
+        return 0.5 * (torch.logsumexp(competing, 1) + torch.logsumexp(competing, 0)) - logits.diagonal()
 
     def logit_gradient(self, logits: Tensor) -> Tensor:
         """Gradient of the batch loss: ½(P + Q) − I, `[texts, images]`."""
-        gradient = 0.5 * (logits.softmax(1) + logits.softmax(0))
+        competing = self.denominators(logits)
+        gradient = 0.5 * (competing.softmax(1) + competing.softmax(0))
         gradient.diagonal().sub_(1.0)
         return gradient
 
     def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
         """½[P∘(dS − m1) + Q∘(dS − m2)], with m the P- and Q-means of dS; `[queries, texts, images]`."""
-        by_row, by_column = logits.softmax(1), logits.softmax(0)
+        competing = self.denominators(logits)
+        by_row, by_column = competing.softmax(1), competing.softmax(0)
         row_mean = (by_row * tangents).sum(2, keepdim=True)
         column_mean = (by_column * tangents).sum(1, keepdim=True)
         return 0.5 * (by_row * (tangents - row_mean) + by_column * (tangents - column_mean))
@@ -90,7 +101,8 @@ class ClipLoss:
             negative_term: "exact", or "first-order" for the paper's ½ Σ (P + Q).
         """
         share = _row_share if negative_term == "exact" else _row_share_first_order
-        return RoleTerms(self.pair_losses(logits), 0.5 * (share(logits) + share(logits.T)))
+        competing = self.denominators(logits)
+        return RoleTerms(self.pair_losses(logits), 0.5 * (share(competing) + share(competing.T)))
 
     def removal_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> RoleTerms:
         """Derivative of `removal_terms` along `tangents`; `[queries, pairs]`.
@@ -100,17 +112,75 @@ class ClipLoss:
             tangents: dS for each direction, `[queries, texts, images]`.
             negative_term: "exact" or "first-order".
         """
+        competing = self.denominators(logits)
         matched = tangents.diagonal(dim1=1, dim2=2)
-        row_mean = (logits.softmax(1) * tangents).sum(2)
-        column_mean = (logits.softmax(0) * tangents).sum(1)
+        row_mean = (competing.softmax(1) * tangents).sum(2)
+        column_mean = (competing.softmax(0) * tangents).sum(1)
         positive = 0.5 * (row_mean + column_mean) - matched
         derivative = _row_share_derivative if negative_term == "exact" else _row_share_derivative_first_order
-        columns = derivative(logits, tangents, row_mean)
-        rows = derivative(logits.T, tangents.transpose(1, 2), column_mean)
+        columns = derivative(competing, tangents, row_mean)
+        rows = derivative(competing.T, tangents.transpose(1, 2), column_mean)
         return RoleTerms(positive, 0.5 * (columns + rows))
 
 
-LOSSES: dict[str, ContrastiveLoss] = {"clip": ClipLoss()}
+class DclLoss(ClipLoss):
+    """The decoupled contrastive loss (Yeh et al. 2022): the match is not in its own denominators.
+
+    A batch needs three pairs: taking one out must leave every other pair a negative.
+    """
+
+    def denominators(self, logits: Tensor) -> Tensor:
+        """The logits off the diagonal, `[texts, images]`; −inf on it."""
+        return logits.masked_fill(_diagonal(logits), float("-inf"))
+
+
+class SiglipLoss:
+    """The pairwise sigmoid loss of SigLIP (Zhai et al. 2023), in nats per pair; logits include the bias.
+
+    open_clip's loss is the mean of `pair_losses` over the batch. A pair's loss is its match and half of every entry it
+    shares with another pair; the removal term takes these entries whole.
+    """
+
+    def pair_losses(self, logits: Tensor) -> Tensor:
+        """Loss of each pair, `[pairs]`, nats."""
+        entries = _sigmoid_entries(logits)
+        return 0.5 * (entries.sum(1) + entries.sum(0))
+
+    def logit_gradient(self, logits: Tensor) -> Tensor:
+        """Gradient of the batch loss: σ(S) − I, `[texts, images]`."""
+        gradient = logits.sigmoid()
+        gradient.diagonal().sub_(1.0)
+        return gradient
+
+    def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
+        """σ(S)(1 − σ(S))∘dS, `[queries, texts, images]`."""
+        return logits.sigmoid() * (-logits).sigmoid() * tangents
+
+    def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
+        """Positive and negative part of L(B) − L(B without n) for every n, `[pairs]`, nats.
+
+        Args:
+            logits: `[texts, images]`.
+            negative_term: "exact"; there is nothing to approximate.
+        """
+        entries = _sigmoid_entries(logits)
+        matched = entries.diagonal()
+        return RoleTerms(matched, entries.sum(1) + entries.sum(0) - 2 * matched)
+
+    def removal_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> RoleTerms:
+        """Derivative of `removal_terms` along `tangents`; `[queries, pairs]`.
+
+        Args:
+            logits: `[texts, images]`.
+            tangents: dS for each direction, `[queries, texts, images]`.
+            negative_term: "exact".
+        """
+        moved = self.logit_gradient(logits) * tangents
+        matched = moved.diagonal(dim1=1, dim2=2)
+        return RoleTerms(matched, moved.sum(2) + moved.sum(1) - 2 * matched)
+
+
+LOSSES: dict[str, ContrastiveLoss] = {"clip": ClipLoss(), "siglip": SiglipLoss(), "dcl": DclLoss()}
 
 
 def _others(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,4 +225,14 @@ def _row_share_derivative_first_order(logits: Tensor, tangents: Tensor, row_mean
 
 
 def _off_diagonal(square: Tensor) -> Tensor:
-    return square.masked_fill(torch.eye(square.shape[0], dtype=torch.bool, device=square.device), 0.0)
+    return square.masked_fill(_diagonal(square), 0.0)
+
+
+def _diagonal(square: Tensor) -> Tensor:
+    """A mask of the diagonal."""
+    return torch.eye(square.shape[0], dtype=torch.bool, device=square.device)
+
+
+def _sigmoid_entries(logits: Tensor) -> Tensor:
+    """l_ij = softplus(−z_ij S_ij), `[texts, images]`."""
+    return torch.nn.functional.softplus(torch.where(_diagonal(logits), -logits, logits))

@@ -87,6 +87,8 @@ def write_features(
     save_file(heads, folder / "heads.safetensors")
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
     notes = list(model.notes)
+    if model.heads.logit_bias is not None and config.loss != "siglip":
+        notes.append("The model has a logit bias: it was probably trained with a sigmoid loss (--loss siglip).")
     if cut:
         notes.append(f"Captions that fill the model's text length or were cut to it: {cut}.")
     return {"embedding_seconds": seconds, "notes": notes}

@@ -22,8 +22,8 @@ from rich.console import Console
 
 import engine
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
-from engine.config import RunConfig
-from engine.errors import PairsError, RunFolderError
+from engine.config import LEAST_PAIRS, RunConfig
+from engine.errors import BatchesError, PairsError, RunFolderError
 from engine.models import model_hash, split_spec
 from engine.pairs import load_data_set
 from engine.progress import RunProgress
@@ -144,6 +144,7 @@ def _cut_batches(folder: RunFolder, report: Report) -> None:
         segmentations, unavoidable = seeded_segmentations(
             conflicts, config.batch_size, config.segmentations, config.seed
         )
+    _check_sizes(config, pairs, segmentations)
     left_out = _left_out(segmentations)
     if left_out:
         _add_notes(
@@ -156,6 +157,22 @@ def _cut_batches(folder: RunFolder, report: Report) -> None:
         batches={"segmentations": len(segmentations), "left_out": left_out, "unavoidable_conflicts": unavoidable}
     )
     write_table(folder.path / "batches.parquet", segmentations_table(segmentations, train["pair_id"]))
+
+
+def _check_sizes(config: RunConfig, pairs: pd.DataFrame, segmentations: list[BatchSegmentation]) -> None:
+    """Refuse batches that are too small for the loss, the short last batch of a held-out split included."""
+    least = LEAST_PAIRS[config.loss]
+    sizes = {"training": min(len(batch) for one in segmentations for batch in one.batches)}
+    for split in ("validation", "test"):
+        count = int((pairs["split"] == split).sum())
+        sizes[split] = count % config.batch_size or min(count, config.batch_size) or least
+    for split, size in sizes.items():
+        if size < least:
+            raise BatchesError(
+                f"at least {least} pairs in every batch for --loss {config.loss}",
+                f"a batch of {size} {split} pairs",
+                "Choose another --batch-size.",
+            )
 
 
 def _left_out(segmentations: list[BatchSegmentation]) -> int:

@@ -119,7 +119,7 @@ def classification_gradients(
     per_query = vmap(grad(loss_of, argnums=(0, 1, 2)), in_dims=(None, 0, None, 0))
     text, image, scale = per_query(features.text, features.image, features.log_logit_scale, truth)
     own_image = torch.diag_embed(image.T).permute(1, 2, 0)  # query q moves only image q
-    return feature_map.pullback(prompts, images, Features(text, own_image, scale))
+    return feature_map.pullback(prompts, images, Features(text, own_image, scale, torch.zeros_like(scale)))
 
 
 def retrieve(features: Features, loss: ContrastiveLoss) -> Retrieval:

@@ -21,6 +21,8 @@ class Problem:
     segmentation: BatchSegmentation
     theta: Tensor
     """the studied parameters at θ̂, `[parameters]`"""
+    loss: str = "clip"
+    """a key of `BATCH_LOSSES`"""
 
     def logits(self, theta: Tensor, pairs: list[int]) -> Tensor:
         """Logits of some pairs, straight from the definition."""
@@ -34,13 +36,14 @@ class Problem:
         text = text / text.norm(dim=1, keepdim=True)
         image = image / image.norm(dim=1, keepdim=True)
         scale = parts["log_logit_scale"][0] if self.feature_map.log_logit_scale else heads.log_logit_scale
-        return scale.exp() * text @ image.T
+        logits = scale.exp() * text @ image.T
+        if heads.logit_bias is None:
+            return logits
+        return logits + (parts["logit_bias"][0] if self.feature_map.log_logit_scale else heads.logit_bias)
 
     def batch_loss(self, theta: Tensor, pairs: list[int]) -> Tensor:
-        """Sum of the pair losses of one batch, by cross entropy both ways."""
-        logits, truth = self.logits(theta, pairs), torch.arange(len(pairs))
-        entropy = torch.nn.functional.cross_entropy
-        return 0.5 * (entropy(logits, truth, reduction="sum") + entropy(logits.T, truth, reduction="sum"))
+        """Sum of the pair losses of one batch, straight from the loss's definition."""
+        return BATCH_LOSSES[self.loss](self.logits(theta, pairs))
 
     def removal_gradient(self, pair: int) -> Tensor:
         """∇[L(B) − L(B without the pair)], by autograd on both losses."""
@@ -55,7 +58,7 @@ class Problem:
         for batch in (b.tolist() for b in self.segmentation.batches):
             size = len(batch)
             jacobian = torch.func.jacfwd(lambda t, b=batch: self.logits(t, b).reshape(-1))(self.theta)
-            hessian = torch.func.hessian(lambda s, k=size: clip_batch_loss(s.reshape(k, k)))(
+            hessian = torch.func.hessian(lambda s, k=size: BATCH_LOSSES[self.loss](s.reshape(k, k)))(
                 self.logits(self.theta, batch).reshape(-1)
             )
             total += jacobian.T @ hessian @ jacobian
@@ -63,8 +66,27 @@ class Problem:
 
 
 def clip_batch_loss(logits: Tensor) -> Tensor:
-    """The CLIP batch loss as a function of the logits, written with log-softmax."""
-    return -0.5 * (logits.log_softmax(1).diagonal() + logits.log_softmax(0).diagonal()).sum()
+    """The CLIP batch loss as a function of the logits, by cross entropy both ways."""
+    truth, entropy = torch.arange(len(logits)), torch.nn.functional.cross_entropy
+    return 0.5 * (entropy(logits, truth, reduction="sum") + entropy(logits.T, truth, reduction="sum"))
+
+
+def dcl_batch_loss(logits: Tensor) -> Tensor:
+    """The decoupled loss, one anchor at a time: the log of the sum over the others, minus the match."""
+    total = logits.new_zeros(())
+    for i in range(len(logits)):
+        others = [j for j in range(len(logits)) if j != i]
+        total = total + 0.5 * (logits[i, others].exp().sum().log() + logits[others, i].exp().sum().log()) - logits[i, i]
+    return total
+
+
+def siglip_batch_loss(logits: Tensor) -> Tensor:
+    """The sigmoid loss over all entries, as in the paper's pseudocode."""
+    signs = 2 * torch.eye(len(logits), dtype=logits.dtype) - 1
+    return -torch.nn.functional.logsigmoid(signs * logits).sum()
+
+
+BATCH_LOSSES = {"clip": clip_batch_loss, "dcl": dcl_batch_loss, "siglip": siglip_batch_loss}
 
 
 def problem(
@@ -75,6 +97,7 @@ def problem(
     log_logit_scale: bool = False,
     bias: bool = False,
     chunk_size: int = 256,
+    loss: str = "clip",
 ) -> Problem:
     """A random problem: 3-dimensional embeddings of 5- and 4-dimensional inputs."""
     generator = torch.Generator().manual_seed(seed)
@@ -88,6 +111,7 @@ def problem(
         torch.tensor(scale, dtype=torch.float64).log(),
         draw(3) if bias else None,
         draw(3) if bias else None,
+        torch.tensor(-2.0, dtype=torch.float64) if loss == "siglip" else None,
     )
     feature_map = HeadsFeatureMap(heads, draw(num_pairs, 5), draw(num_pairs, 4), log_logit_scale, chunk_size)
     order = torch.randperm(num_pairs, generator=generator).numpy()
@@ -97,5 +121,7 @@ def problem(
         "image_head": heads.image[None],
         "log_logit_scale": heads.log_logit_scale[None],
     }
+    if heads.logit_bias is not None:
+        parts["logit_bias"] = heads.logit_bias[None]
     theta = feature_map.subset.flatten({name: parts[name] for name in feature_map.subset.shapes})[0]
-    return Problem(feature_map, BatchSegmentation(batches, num_pairs), theta)
+    return Problem(feature_map, BatchSegmentation(batches, num_pairs), theta, loss)

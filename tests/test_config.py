@@ -30,6 +30,8 @@ def test_every_field_has_a_text() -> None:
         ({"curvature": "magic"}, "gauss-newton"),
         ({"templates": ("no place",)}, "exactly one"),
         ({"seed": True}, "whole number"),
+        ({"loss": "siglip", "negative_term": "first-order"}, "negative-term exact"),
+        ({"trace_role": "negative"}, "positive, both"),
     ],
 )
 def test_what_cannot_work_is_refused_when_built(wrong: dict[str, object], words: str) -> None:

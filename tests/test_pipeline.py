@@ -16,7 +16,7 @@ from oracles import Problem
 from small_data import small_config, small_table
 
 from engine.config import RunConfig
-from engine.errors import RunFolderError
+from engine.errors import BatchesError, RunFolderError
 from engine.pipeline import run
 from engine.runs import TABLES, RunFolder
 from engine.study import load_study
@@ -124,6 +124,19 @@ def brute_force(folder: RunFolder) -> np.ndarray:
     inner = torch.linalg.solve(damping * torch.eye(len(root), dtype=root.dtype) + root @ root.T, root @ gradient)
     solved = (gradient - root.T @ inner) / damping
     return (removed @ solved / pairs).numpy()
+
+
+@pytest.mark.parametrize("loss", ["siglip", "dcl"])
+def test_other_losses_run_from_table_to_traces_and_give_other_scores(tmp_path: Path, loss: str) -> None:
+    config = small_config(tmp_path, segmentations=1, batch_size=5)
+    softmax, other = run(config), run(dataclasses.replace(config, loss=loss))
+    assert other.is_finished and scores(other)["influence"].notna().all()
+    assert not np.allclose(scores(other)["influence"], scores(softmax)["influence"], rtol=0.05)
+
+
+def test_a_loss_that_needs_three_pairs_refuses_smaller_batches(tmp_path: Path) -> None:
+    with pytest.raises(BatchesError, match="3 pairs in every batch for --loss dcl, got a batch of 2 validation pairs"):
+        run(small_config(tmp_path, loss="dcl", batch_size=4))
 
 
 @pytest.mark.parametrize("curvature", ["identity", "gauss-newton"])

@@ -25,7 +25,7 @@ class HeadsFeatureMap:
         heads: the projections and the log logit scale at θ̂.
         text_inputs: penultimate text features, `[texts, text_dim]`.
         image_inputs: penultimate image features, `[images, image_dim]`.
-        log_logit_scale: whether the log logit scale is among the studied parameters.
+        log_logit_scale: whether the log logit scale (and the logit bias, if there is one) is studied.
         chunk_size: rows whose derivatives are in memory at once; never changes a result.
     """
 
@@ -37,22 +37,25 @@ class HeadsFeatureMap:
 
     @property
     def subset(self) -> ParameterSubset:
-        """Text head, image head, and the log logit scale if it is studied."""
+        """Text head, image head, and the log logit scale and bias if they are studied."""
         shapes = {"text_head": self.heads.text.shape, "image_head": self.heads.image.shape}
         if self.log_logit_scale:
             shapes["log_logit_scale"] = torch.Size([])
+            if self.heads.logit_bias is not None:
+                shapes["logit_bias"] = torch.Size([])
         return ParameterSubset({name: tuple(shape) for name, shape in shapes.items()})
 
     def features(self, texts: Tensor, images: Tensor) -> Features:
         """Unit features at θ̂, `[texts, embed_dim]` and `[images, embed_dim]`."""
         text, _ = _unit(self.text_inputs[texts], self.heads.text, self.heads.text_bias)
         image, _ = _unit(self.image_inputs[images], self.heads.image, self.heads.image_bias)
-        return Features(text, image, self.heads.log_logit_scale)
+        bias = self.heads.log_logit_scale.new_zeros(()) if self.heads.logit_bias is None else self.heads.logit_bias
+        return Features(text, image, self.heads.log_logit_scale, bias)
 
     def tangents(self, texts: Tensor, images: Tensor, directions: Tensor) -> Features:
         """Derivatives along `directions` `[queries, parameters]`: `[queries, texts, embed_dim]`, …."""
         parts = self.subset.unflatten(directions)
-        scale = parts.get("log_logit_scale", directions.new_zeros(directions.shape[0]))
+        still = directions.new_zeros(directions.shape[0])
         return Features(
             text=self._tower_tangents(
                 self.text_inputs[texts], self.heads.text, self.heads.text_bias, parts["text_head"]
@@ -60,7 +63,8 @@ class HeadsFeatureMap:
             image=self._tower_tangents(
                 self.image_inputs[images], self.heads.image, self.heads.image_bias, parts["image_head"]
             ),
-            log_logit_scale=scale,
+            log_logit_scale=parts.get("log_logit_scale", still),
+            logit_bias=parts.get("logit_bias", still),
         )
 
     def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
@@ -73,6 +77,7 @@ class HeadsFeatureMap:
                 self.image_inputs[images], self.heads.image, self.heads.image_bias, cotangents.image
             ),
             "log_logit_scale": cotangents.log_logit_scale,
+            "logit_bias": cotangents.logit_bias,
         }
         return self.subset.flatten({name: parts[name] for name in self.subset.shapes})
 

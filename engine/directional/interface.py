@@ -23,6 +23,8 @@ class Features:
     """`[..., images, embed_dim]`"""
     log_logit_scale: Tensor
     """`[...]`, natural logarithm of the multiplier of the similarities."""
+    logit_bias: Tensor
+    """`[...]`, added to every logit; 0 in models without one. Only a sigmoid loss notices it."""
 
 
 class FeatureMap(Protocol):
@@ -41,8 +43,8 @@ class FeatureMap(Protocol):
 
 
 def logits_of(features: Features) -> Tensor:
-    """`[texts, images]`: multiplier times similarity."""
-    return features.log_logit_scale.exp() * features.text @ features.image.T
+    """`[texts, images]`: multiplier times similarity, plus the bias."""
+    return features.log_logit_scale.exp() * features.text @ features.image.T + features.logit_bias
 
 
 def logit_tangents(features: Features, tangents: Features) -> Tensor:
@@ -50,7 +52,7 @@ def logit_tangents(features: Features, tangents: Features) -> Tensor:
     similarity = tangents.text @ features.image.T + features.text @ tangents.image.transpose(1, 2)
     scale = features.log_logit_scale.exp()
     moved_scale = tangents.log_logit_scale[:, None, None] * (features.text @ features.image.T)
-    return scale * (similarity + moved_scale)
+    return scale * (similarity + moved_scale) + tangents.logit_bias[:, None, None]
 
 
 def logit_cotangents(features: Features, cotangents: Tensor) -> Features:
@@ -59,5 +61,6 @@ def logit_cotangents(features: Features, cotangents: Tensor) -> Features:
     return Features(
         text=scale * cotangents @ features.image,
         image=scale * cotangents.transpose(1, 2) @ features.text,
-        log_logit_scale=(cotangents * logits_of(features)).sum((1, 2)),
+        log_logit_scale=(cotangents * (logits_of(features) - features.logit_bias)).sum((1, 2)),
+        logit_bias=cotangents.sum((1, 2)),
     )

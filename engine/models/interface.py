@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Heads:
-    """The two projections into the shared space and the temperature."""
+    """The two projections into the shared space, the temperature and the bias of the logits."""
 
     text: Tensor
     """`[embed_dim, text_dim]`"""
@@ -26,6 +26,8 @@ class Heads:
     """`[embed_dim]` or None"""
     image_bias: Tensor | None = None
     """`[embed_dim]` or None"""
+    logit_bias: Tensor | None = None
+    """`[]` or None: what a sigmoid loss adds to every logit"""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Heads:
         """The same heads on `device` in `dtype`."""
@@ -40,6 +42,7 @@ class Heads:
             "log_logit_scale": self.log_logit_scale,
             "text_bias": self.text_bias,
             "image_bias": self.image_bias,
+            "logit_bias": self.logit_bias,
         }
 
 

@@ -109,7 +109,7 @@ def _take_heads(model: nn.Module, notes: list[str]) -> Heads:
     for part, head in (("image", image_head), ("text", text_head)):
         if head is None:
             notes.append(f"The {part} tower has no linear projection: the studied head starts at the identity.")
-    scale = model.logit_scale.detach().reshape(())
+    scale, bias = model.logit_scale.detach().reshape(()), getattr(model, "logit_bias", None)
     identity = identity_head(embed_dim) if embed_dim else None
     if (image_head is None or text_head is None) and identity is None:
         raise ModelError("a tower with a known output size", type(visual).__name__, "Use a ViT CLIP model.")
@@ -119,6 +119,7 @@ def _take_heads(model: nn.Module, notes: list[str]) -> Heads:
         log_logit_scale=scale,
         text_bias=text_bias,
         image_bias=image_bias,
+        logit_bias=None if bias is None else bias.detach().reshape(()),
     )
 
 

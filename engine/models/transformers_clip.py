@@ -50,6 +50,8 @@ class TransformersDualEncoder:
             raise ModelError("a tokenizer with words in it", f"none in {source}", "Copy the tokenizer's files there.")
         self._model = model.to(device, dtype).eval().requires_grad_(False)
         self._device, self._dtype = device, dtype
+        # SigLIP's text tower reads the last position of a text padded to the full length, without a mask.
+        self._is_siglip = model.config.model_type.startswith("siglip")
         self.name = f"hf:{source}"
         notes: list[str] = []
         self.heads = _heads(model, notes).to(device, dtype)
@@ -63,12 +65,17 @@ class TransformersDualEncoder:
         """Token tensors, and how many texts were longer than the tower reads and were cut."""
         limit = self._model.config.text_config.max_position_embeddings
         tokens = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=limit, return_tensors="pt", return_overflowing_tokens=False
+            texts,
+            padding="max_length" if self._is_siglip else True,
+            truncation=True,
+            max_length=limit,
+            return_tensors="pt",
+            return_attention_mask=True,
         )
         # A text that fills the limit may have been cut: only those are tokenized again to know.
         full = (tokens["attention_mask"].sum(1) == limit).nonzero().flatten().tolist()
         lengths = self._tokenizer([texts[i] for i in full])["input_ids"] if full else []
-        names = ("input_ids", "attention_mask")
+        names = ("input_ids",) if self._is_siglip else ("input_ids", "attention_mask")
         return {n: tokens[n].to(self._device) for n in names}, sum(len(ids) > limit for ids in lengths)
 
     @torch.no_grad()
@@ -96,7 +103,9 @@ def _heads(model: nn.Module, notes: list[str]) -> Heads:
     scale = getattr(model, "logit_scale", None)
     if scale is None:
         raise ModelError("a model with a logit scale", type(model).__name__, "Use a contrastive model.")
-    return Heads(text, image, scale.detach().reshape(()), text_bias, image_bias)
+    bias = getattr(model, "logit_bias", None)
+    logit_bias = None if bias is None else bias.detach().reshape(())
+    return Heads(text, image, scale.detach().reshape(()), text_bias, image_bias, logit_bias)
 
 
 def _first_line(error: Exception) -> str:

@@ -4,16 +4,17 @@ import pytest
 import torch
 from oracles import problem
 
-from engine.contrastive import ClipLoss
+from engine.contrastive import LOSSES, ClipLoss
 from engine.curvature import GaussNewton, mean_diagonal
 
 
 @pytest.mark.parametrize("log_logit_scale", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
-def test_products_equal_the_dense_matrix(log_logit_scale: bool, bias: bool) -> None:
-    one = problem(log_logit_scale=log_logit_scale, bias=bias)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_products_equal_the_dense_matrix(log_logit_scale: bool, bias: bool, loss: str) -> None:
+    one = problem(log_logit_scale=log_logit_scale, bias=bias, loss=loss)
     dense = one.dense_gauss_newton() + 0.1 * torch.eye(len(one.theta), dtype=torch.float64)
-    operator = GaussNewton(one.feature_map, ClipLoss(), one.segmentation, damping=0.1)
+    operator = GaussNewton(one.feature_map, LOSSES[loss], one.segmentation, damping=0.1)
     directions = torch.randn(4, len(one.theta), dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(operator.matvec(directions), directions @ dense)
 

@@ -5,7 +5,7 @@ import torch
 from oracles import Problem, problem
 
 from engine.batches import BatchSegmentation
-from engine.contrastive import ClipLoss
+from engine.contrastive import LOSSES, ClipLoss
 from engine.curvature import GaussNewton, IdentityCurvature, IterativeInverse, conjugate_gradients
 from engine.influence.relative import parameter_changes, relative_influence
 from engine.influence.scores import role_scores, segmented_scores
@@ -22,18 +22,19 @@ def removal_gradients(one: Problem) -> torch.Tensor:
     return torch.stack([one.removal_gradient(pair) for pair in range(one.segmentation.num_pairs)])
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("log_logit_scale", [False, True])
 @pytest.mark.parametrize("curvature", ["identity", "gauss-newton"])
-def test_scores_equal_brute_force_to_one_in_a_million(curvature: str, log_logit_scale: bool) -> None:
-    one = problem(log_logit_scale=log_logit_scale)
+def test_scores_equal_brute_force_to_one_in_a_million(curvature: str, log_logit_scale: bool, loss: str) -> None:
+    one = problem(log_logit_scale=log_logit_scale, loss=loss)
     queries, size = gradients(one), len(one.theta)
     dense, solved = torch.eye(size, dtype=torch.float64), queries
     if curvature == "gauss-newton":
         dense = one.dense_gauss_newton() + DAMPING * dense
-        operator = GaussNewton(one.feature_map, LOSS, one.segmentation, DAMPING)
+        operator = GaussNewton(one.feature_map, LOSSES[loss], one.segmentation, DAMPING)
         solved = conjugate_gradients(operator, queries, 1e-12, 1000).values
     expected = torch.linalg.solve(dense, queries.T).T @ removal_gradients(one).T / one.segmentation.num_pairs
-    found = role_scores(one.feature_map, LOSS, one.segmentation, solved / one.segmentation.num_pairs)
+    found = role_scores(one.feature_map, LOSSES[loss], one.segmentation, solved / one.segmentation.num_pairs)
     torch.testing.assert_close(found.both, expected, rtol=1e-6, atol=1e-12)
 
 

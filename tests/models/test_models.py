@@ -45,6 +45,25 @@ def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def siglip_folder(hf_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random SigLIP with a logit bias, and the tokenizer of the tiny CLIP."""
+    from transformers import AutoTokenizer, SiglipConfig, SiglipImageProcessor, SiglipModel
+
+    folder = tmp_path_factory.mktemp("siglip")
+    AutoTokenizer.from_pretrained(hf_folder).save_pretrained(folder)
+    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**size, "vocab_size": 8, "max_position_embeddings": 8, "projection_size": 16}
+    torch.manual_seed(0)
+    model = SiglipModel(SiglipConfig(text_config=text, vision_config={**size, "image_size": 16, "patch_size": 8}))
+    with torch.no_grad():
+        model.logit_scale.fill_(1.5)
+        model.logit_bias.fill_(-3.0)
+    model.save_pretrained(folder)
+    SiglipImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def open_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random open_clip model in its hub layout."""
     import open_clip
@@ -71,6 +90,16 @@ def own_logits_hf(folder: Path) -> torch.Tensor:
         return CLIPModel.from_pretrained(folder)(**inputs).logits_per_text
 
 
+def own_logits_siglip(folder: Path) -> torch.Tensor:
+    from transformers import AutoImageProcessor, AutoTokenizer, SiglipModel
+
+    tokens = AutoTokenizer.from_pretrained(folder)(CAPTIONS, padding="max_length", max_length=8, return_tensors="pt")
+    pixels = AutoImageProcessor.from_pretrained(folder)(images=IMAGES, return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        model = SiglipModel.from_pretrained(folder)
+        return model(input_ids=tokens["input_ids"], pixel_values=pixels).logits_per_text
+
+
 def own_logits_open_clip(folder: Path) -> torch.Tensor:
     import open_clip
 
@@ -81,7 +110,10 @@ def own_logits_open_clip(folder: Path) -> torch.Tensor:
     return scale * text @ image.T
 
 
-@pytest.mark.parametrize("kind", ["hf", "open_clip"])
+OWN_LOGITS = {"hf": own_logits_hf, "siglip": own_logits_siglip, "open_clip": own_logits_open_clip}
+
+
+@pytest.mark.parametrize("kind", OWN_LOGITS)
 def test_heads_on_penultimate_features_give_the_models_own_logits(kind: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(f"{kind}_folder")
     model = load_model(str(folder), CPU, torch.float32)
@@ -90,10 +122,11 @@ def test_heads_on_penultimate_features_give_the_models_own_logits(kind: str, req
     feature_map = HeadsFeatureMap(model.heads, model.penultimate_texts(tokens), images)
     everyone = torch.arange(3)
     found = logits_of(feature_map.features(everyone, everyone))
-    expected = {"hf": own_logits_hf, "open_clip": own_logits_open_clip}[kind](folder)
+    expected = OWN_LOGITS[kind](folder)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert cut == 0
-    assert model.notes == ()
+    assert len(model.notes) == (2 if kind == "siglip" else 0)  # SigLIP's towers end without projections
+    assert (model.heads.logit_bias is not None) == (kind == "siglip")
 
 
 @pytest.mark.parametrize("kind", ["hf", "open_clip"])

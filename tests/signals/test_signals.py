@@ -15,7 +15,7 @@ from engine.signals import clip_scores, pair_losses, suggested_captions, suspici
 def test_the_clip_score_is_the_cosine_of_a_pair() -> None:
     generator = torch.Generator().manual_seed(0)
     text, image = (torch.nn.functional.normalize(torch.randn(5, 3, generator=generator), dim=1) for _ in range(2))
-    found = clip_scores(Features(text, image, torch.tensor(0.0)))
+    found = clip_scores(Features(text, image, torch.tensor(0.0), torch.tensor(0.0)))
     torch.testing.assert_close(found, torch.stack([t @ i for t, i in zip(text, image, strict=True)]))
 
 
