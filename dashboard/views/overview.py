@@ -68,7 +68,7 @@ st.subheader("The most suspicious pairs", anchor=False)
 worst = scores.head(NUM_WORST)
 opened = gallery(
     pair_tiles(worst.assign(rank=worst["suspicion_rank"]), run.run_id, decided),
-    key="overview_worst", bar_scale=bar_scale(scores), on_actions=lambda actions: False, decide=False,
+    key="overview_worst", bar_scale=bar_scale(scores),
 )  # fmt: skip
 if opened:
     go("pair", pair=opened)

@@ -100,19 +100,13 @@ if len(mistakes):
     st.subheader("Mistakes it is behind", anchor=False)
     st.markdown("Wrong predictions for which this pair is among the culprits, the clearest first.")
     asked = queries.set_index("query_id", drop=False).loc[mistakes["query_id"]]
-    opened = gallery(
-        prediction_tiles(asked, pairs, run.run_id), key="pair_mistakes", bar_scale=1.0,
-        on_actions=lambda actions: False, decide=False,
-    )  # fmt: skip
+    opened = gallery(prediction_tiles(asked, pairs, run.run_id), key="pair_mistakes")
     if opened:
         go("trace_back", query=opened)
 
 alike = scores[(scores["duplicate_group"] == score["duplicate_group"]) & (scores.index != pair_id)]
 if score["duplicate_group"] >= 0 and len(alike):
     st.subheader("The same or nearly the same picture", anchor=False)
-    opened = gallery(
-        pair_tiles(alike.head(MOST_RELATED), run.run_id, decisions), key="pair_duplicates", bar_scale=1.0,
-        on_actions=lambda actions: False, decide=False,
-    )  # fmt: skip
+    opened = gallery(pair_tiles(alike.head(MOST_RELATED), run.run_id, decisions), key="pair_duplicates")
     if opened:
         go("pair", pair=opened)

@@ -68,12 +68,6 @@ num_pages = -(-len(listed) // PAGE_SIZE)
 page = st.pagination(num_pages, key="predictions_page", bind="query-params") if num_pages > 1 else 1
 shown = listed.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
 with place:
-    opened = gallery(
-        prediction_tiles(shown, pairs, run.run_id),
-        key="predictions_gallery",
-        bar_scale=1.0,
-        on_actions=lambda actions: False,
-        decide=False,
-    )
+    opened = gallery(prediction_tiles(shown, pairs, run.run_id), key="predictions_gallery")
 if opened:
     go("trace_back", query=opened)

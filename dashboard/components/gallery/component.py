@@ -56,9 +56,8 @@ def gallery(
     tiles: Sequence[dict[str, Any]],
     *,
     key: str,
-    bar_scale: float,
-    on_actions: Callable[[list[Action]], bool],
-    decide: bool = True,
+    bar_scale: float = 1.0,
+    on_actions: Callable[[list[Action]], bool] | None = None,
     known_pairs: Container[str] | None = None,
 ) -> str | None:
     """Show tiles; `on_actions` gets what is new before the page is drawn again.
@@ -70,8 +69,7 @@ def gallery(
         bar_scale: influence [nats] that fills half a bar.
         on_actions: stores what the person did, in order, and says whether it could; what it could not store stays
             in the browser's log and comes again. A rerun may cut it short, so what it already stored may come
-            again too: `Action.client_key` tells.
-        decide: whether the tiles carry buttons; without, they only open.
+            again too: `Action.client_key` tells. None: the tiles carry no buttons, they only open.
         known_pairs: pair_ids that may be decided, of earlier pages too, since a log may come late; None: any.
 
     Returns:
@@ -81,6 +79,8 @@ def gallery(
 
     def take_log() -> None:
         state = st.session_state.get(key)
+        if on_actions is None:
+            return
         actions = read_log(getattr(state, "log", None), acknowledged, known_pairs)
         if not actions or not on_actions(actions):
             return
@@ -97,7 +97,7 @@ def gallery(
         data={
             "tiles": list(tiles),
             "bar_scale": bar_scale,
-            "decide": decide,
+            "decide": on_actions is not None,
             "acknowledged": acknowledged,
             "key": key,
         },
