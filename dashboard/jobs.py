@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from engine.runs import RunFolder, list_runs, storage_errors, write_json
 FOLDER = ".jobs"
 STOP_SECONDS = 5
 LAST_LINES = 6
+WHAT_IF_SECONDS = 600
 BAR = re.compile(r"\d+/\d+ .*left ")
 
 
@@ -62,14 +64,13 @@ def start(config: RunConfig) -> Job:
         config_path = folder / f"{job_id}.config.json"
         config_path.write_text(config.to_json(), encoding="utf-8")
         log = (folder / f"{job_id}.log").open("wb")
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
     with log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine", "run", str(config_path)],
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment,
+            env=_environment(),
             start_new_session=True,
         )
     started = psutil.Process(process.pid).create_time()
@@ -103,6 +104,23 @@ def stop(job: Job) -> None:
         process.kill()
 
 
+def predict_without_dropped(run: Path, decisions: str) -> tuple[dict[str, Any] | None, str]:
+    """What `ecif whatif --dropped` says of a run: its outcome, or None and the sentence that says why not."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "what_if.json"
+        command = [sys.executable, "-m", "engine", "whatif", str(run), "--dropped"]
+        command += ["--decisions", decisions, "--out", str(out)]
+        try:
+            done = subprocess.run(
+                command, env=_environment(), capture_output=True, text=True, timeout=WHAT_IF_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return None, f"It took longer than {WHAT_IF_SECONDS} seconds. Run `ecif whatif` in a terminal."
+        if done.returncode or not out.is_file():
+            return None, done.stderr.strip()
+        return json.loads(out.read_text(encoding="utf-8")), ""
+
+
 def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
     """The run folder a job works on; None before it has made one."""
     return next((run for run in list_runs(runs_dir) if run.progress.get("pid") == job.pid), None)
@@ -126,6 +144,11 @@ def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
     if state == "running" and isinstance(pid, int) and psutil.pid_exists(pid):
         return "running", progress
     return ("failed" if state == "failed" else "stopped"), progress
+
+
+def _environment() -> dict[str, str]:
+    """The engine is imported from where the dashboard was; its threads do not spin while they wait."""
+    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def _process(job: Job) -> psutil.Process | None:

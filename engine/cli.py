@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 import engine
 from engine.config import RunConfig, help_of
 from engine.errors import ConfigError, EcifError
-from engine.runs import RunFolder
+from engine.runs import RunFolder, write_json
+
+if TYPE_CHECKING:
+    from engine.review import DecisionStore
 
 DEFAULT_RUNS = "ecif_runs"
 STOPPED = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
@@ -69,12 +73,23 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--query", help="query id; without it, the wrong predictions are listed")
     trace.add_argument("--top", type=int, default=10, help="pairs shown per side (default %(default)s)")
 
+    whatif = _command(commands, "whatif", _whatif, "the model without a set of pairs, predicted without retraining")
+    whatif.add_argument("run", help="run folder")
+    what = whatif.add_mutually_exclusive_group(required=True)
+    what.add_argument("--drop", metavar="FILE", help="pair ids: a .csv with a pair_id column, or one per line")
+    what.add_argument("--dropped", action="store_true", help="the pairs with the decision drop")
+    whatif.add_argument(
+        "--steps", type=int, default=4, help="Gauss–Newton steps; 1 is the closed form (default %(default)s)"
+    )
+    whatif.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
+    _decisions_option(whatif)
+
     export = _command(commands, "export", _export, "write the decisions of a run to a file")
     export.add_argument("run", help="run folder")
     export.add_argument("--format", default="csv", help="csv")
     export.add_argument("--out", required=True, help="file to write")
     export.add_argument("--which", default="decided", choices=("decided", "all", "relabel", "drop"))
-    export.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite beside the runs)")
+    _decisions_option(export)
 
     dashboard = _command(commands, "dashboard", _dashboard, "open the dashboard")
     dashboard.add_argument("runs", nargs="?", default=DEFAULT_RUNS, help="folder of runs (default %(default)s)")
@@ -96,10 +111,14 @@ def _command(commands, name, function, text) -> argparse.ArgumentParser:
     return parser
 
 
+def _decisions_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite beside the runs)")
+
+
 def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8501, help="first port tried (default %(default)s)")
     parser.add_argument("--address", default="localhost", help="address to listen on (default %(default)s)")
-    parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite beside the runs)")
+    _decisions_option(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
@@ -201,12 +220,33 @@ def _trace(options: argparse.Namespace) -> None:
         print_wrong_predictions(folder)
 
 
-def _export(options: argparse.Namespace) -> None:
+def _store(options: argparse.Namespace, folder: RunFolder) -> DecisionStore:
     from engine.review import DecisionStore
+
+    return DecisionStore.open(options.decisions or folder.path.parent / "decisions.sqlite")
+
+
+def _whatif(options: argparse.Namespace) -> None:
+    from engine.study import load_study
+    from engine.what_if import print_what_if, read_pair_ids, summary, what_if
+
+    folder = RunFolder.open(options.run)
+    if options.dropped:
+        decided = _store(options, folder).current()
+        pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
+    else:
+        pair_ids = read_pair_ids(options.drop)
+    found = what_if(load_study(folder), pair_ids, options.steps)
+    print_what_if(found)
+    if options.out:
+        write_json(Path(options.out), summary(found))
+
+
+def _export(options: argparse.Namespace) -> None:
     from engine.review.exports import write_export
 
     folder = RunFolder.open(options.run)
-    store = DecisionStore.open(options.decisions or folder.path.parent / "decisions.sqlite")
+    store = _store(options, folder)
     rows = write_export(folder, store, options.format, Path(options.out), options.which)
     print(f"{rows} rows written to {options.out}")
 

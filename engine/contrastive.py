@@ -130,7 +130,9 @@ class DclLoss(ClipLoss):
     """
 
     def denominators(self, logits: Tensor) -> Tensor:
-        """The logits off the diagonal, `[texts, images]`; −inf on it."""
+        """The logits off the diagonal, `[texts, images]`; −inf on it. A lone pair has no negative and loses nothing."""
+        if len(logits) == 1:
+            return logits
         return logits.masked_fill(_diagonal(logits), float("-inf"))
 
 

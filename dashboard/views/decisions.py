@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
+from dashboard.components.what_if import what_if_panel
 from dashboard.state import store
 from dashboard.tables import for_reading
 from dashboard.thumbnails import thumbnail_url
@@ -80,6 +81,9 @@ st.caption(
 )
 st.code(f"ecif export {run.path} --format {format_name} --which {which} --out decisions{EXPORTS[format_name].suffix}",
         language="bash", wrap_lines=True)  # fmt: skip
+
+if counts.get("drop", 0):
+    what_if_panel(run, int(counts["drop"]))
 
 with st.expander("History of all decisions, undone ones included"):
     history = store().history()

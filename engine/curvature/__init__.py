@@ -20,6 +20,7 @@ from engine.curvature.solve import Solution, SolveStatus, conjugate_gradients
 from engine.directional import FeatureMap
 
 __all__ = [
+    "DEFAULT_TOLERANCE",
     "GaussNewton",
     "IdentityCurvature",
     "InverseCurvature",

@@ -7,7 +7,7 @@ Closed form in both directions; no encoder pass is needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,17 @@ class HeadsFeatureMap:
             if self.heads.logit_bias is not None:
                 shapes["logit_bias"] = torch.Size([])
         return ParameterSubset({name: tuple(shape) for name, shape in shapes.items()})
+
+    def moved(self, change: Tensor) -> HeadsFeatureMap:
+        """The same map at θ̂ + `change`, `[parameters]`."""
+        parts = {name: part[0] for name, part in self.subset.unflatten(change[None]).items()}
+        heads = replace(
+            self.heads, text=self.heads.text + parts["text_head"], image=self.heads.image + parts["image_head"]
+        )
+        for name in ("log_logit_scale", "logit_bias"):
+            if name in parts:
+                heads = replace(heads, **{name: getattr(heads, name) + parts[name]})
+        return replace(self, heads=heads)
 
     def features(self, texts: Tensor, images: Tensor) -> Features:
         """Unit features at θ̂, `[texts, embed_dim]` and `[images, embed_dim]`."""

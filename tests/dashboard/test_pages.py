@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.review import DecisionStore
+from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder
+from engine.sample import sample_folder
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PAGES = ["overview", "suspicious", "predictions", "trace_back", "pair", "decisions", "runs"]
@@ -113,6 +115,23 @@ def test_runs_are_not_started_from_a_page_that_others_can_reach(
     app = open_page("runs")
     assert not [one for one in app.text_input if one.label == "Table of pairs"]
     assert "open to other machines" in words_on(app)
+
+
+def test_the_decisions_page_predicts_the_model_without_the_dropped_pairs(runs_dir: Path, sample_run: RunFolder) -> None:
+    truth = pd.read_csv(sample_folder() / "ground_truth.csv")
+    planted = truth.loc[truth["error_kind"] == "confusion", "pair_id"]
+    DecisionStore.open(runs_dir / "decisions.sqlite").append(
+        [
+            Decision(pair_id=p, verdict="drop", annotator="a", decided_at="2026-01-01T00:00:00", client_key=p)
+            for p in planted
+        ]
+    )
+    app = open_page("decisions")
+    next(button for button in app.button if button.label == "Predict the model without 112 pairs").click().run()
+    assert not app.exception and not app.error
+    shown = {metric.label: metric for metric in app.metric}
+    assert float(shown["Test pictures named right"].value.rstrip("%")) > 80
+    assert int(shown["Mistakes mended"].value) > int(shown["New mistakes"].value)
 
 
 def test_a_stopped_run_can_go_on_from_the_page(

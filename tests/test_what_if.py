@@ -1,0 +1,81 @@
+"""Leaving planted pairs out mends what they broke, and the command says so."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from small_data import small_config
+
+from engine.cli import main
+from engine.errors import ConfigError, PairsError
+from engine.pipeline import run
+from engine.predictions import metrics
+from engine.review import Decision, DecisionStore
+from engine.runs import RunFolder
+from engine.sample import sample_folder
+from engine.study import load_study
+from engine.what_if import read_pair_ids, what_if
+
+
+@pytest.fixture(scope="module")
+def planted() -> list[str]:
+    truth = pd.read_csv(sample_folder() / "ground_truth.csv")
+    return truth.loc[truth["error_kind"] == "confusion", "pair_id"].tolist()
+
+
+def test_without_the_planted_pairs_more_is_mended_than_broken(sample_run: RunFolder, planted: list[str]) -> None:
+    found = what_if(load_study(sample_run), planted, steps=4)
+    assert found.num_pairs == len(planted) == 112
+    assert len(found.mended) > 1.5 * len(found.broken)
+    assert metrics(found.after)["zero_shot_accuracy"] > metrics(found.before)["zero_shot_accuracy"] + 0.02
+    truth = pd.read_csv(sample_folder() / "ground_truth.csv")
+    targets = truth.loc[truth["error_kind"] == "confusion_target", "pair_id"]
+    assert found.mended["pair_id"].isin(targets).sum() >= 4
+
+
+def test_the_model_as_it_is_stays_what_the_run_recorded(sample_run: RunFolder, planted: list[str]) -> None:
+    found = what_if(load_study(sample_run), planted[:3], steps=1)
+    assert metrics(found.before) == pytest.approx(sample_run.record["metrics"])
+    assert len(found.left_out.solutions) == 1
+
+
+def test_what_makes_no_sense_is_refused(sample_run: RunFolder, tmp_path: Path) -> None:
+    study = load_study(sample_run)
+    everyone = study.rows("train")["pair_id"].tolist()
+    for pair_ids in ([], ["nobody"], everyone):
+        with pytest.raises(PairsError, match="to leave out"):
+            what_if(study, pair_ids, 1)
+    with pytest.raises(ConfigError, match="--steps"):
+        what_if(study, everyone[:2], 0)
+    plain = load_study(run(dataclasses.replace(small_config(tmp_path), curvature="identity")))
+    with pytest.raises(ConfigError, match="gauss-newton"):
+        what_if(plain, plain.rows("train")["pair_id"].tolist()[:2], 1)
+
+
+def test_ids_come_from_a_table_or_from_lines(tmp_path: Path) -> None:
+    (tmp_path / "ids.csv").write_text("verdict,pair_id\ndrop,007\nkeep,b\n")
+    (tmp_path / "ids.txt").write_text("007\n\n b \n")
+    assert read_pair_ids(tmp_path / "ids.csv") == read_pair_ids(tmp_path / "ids.txt") == ["007", "b"]
+    (tmp_path / "wrong.csv").write_text("a,b\n1,2\n")
+    for name in ("wrong.csv", "absent.txt"):
+        with pytest.raises(PairsError, match="--drop"):
+            read_pair_ids(tmp_path / name)
+
+
+def test_the_command_leaves_out_what_was_decided(
+    sample_run: RunFolder, planted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    place = tmp_path / "d.sqlite"
+    rows = [(pair_id, "drop") for pair_id in planted[:40]] + [(planted[40], "keep")]
+    DecisionStore.open(place).append(
+        [Decision(pair_id=p, verdict=v, annotator="a", decided_at="t", client_key=p) for p, v in rows]
+    )
+    out = tmp_path / "what_if.json"
+    assert main(["whatif", str(sample_run.path), "--dropped", "--decisions", str(place), "--out", str(out)]) == 0
+    written = json.loads(out.read_text())
+    assert written["num_pairs"] == 40 and written["steps"] == 4 and len(written["mended"]) >= 1
+    said = capsys.readouterr().out
+    assert "Without 40 training pairs" in said and "validation loss (nats per pair)" in said
+    assert "without retraining" in said
