@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.what_if import what_if_panel
+from dashboard.places import is_local
 from dashboard.state import store
 from dashboard.tables import for_reading
 from dashboard.thumbnails import thumbnail_url
@@ -82,7 +83,7 @@ st.caption(
 st.code(f"ecif export {run.path} --format {format_name} --which {which} --out decisions{EXPORTS[format_name].suffix}",
         language="bash", wrap_lines=True)  # fmt: skip
 
-if counts.get("drop", 0):
+if counts.get("drop", 0) and is_local():
     what_if_panel(run, int(counts["drop"]))
 
 with st.expander("History of all decisions, undone ones included"):

@@ -134,6 +134,15 @@ def test_the_decisions_page_predicts_the_model_without_the_dropped_pairs(runs_di
     assert int(shown["Mistakes mended"].value) > int(shown["New mistakes"].value)
 
 
+def test_a_page_that_others_can_reach_computes_nothing(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    DecisionStore.open(runs_dir / "decisions.sqlite").append(
+        [Decision(pair_id="train-0001", verdict="drop", annotator="a", decided_at="2026-01-01T00:00", client_key="k")]
+    )
+    assert [button for button in open_page("decisions").button if button.label.startswith("Predict")]
+    monkeypatch.setenv("ECIF_LOCAL", "0")
+    assert not [button for button in open_page("decisions").button if button.label.startswith("Predict")]
+
+
 def test_a_stopped_run_can_go_on_from_the_page(
     runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
