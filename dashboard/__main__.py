@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     runs = Path(options.runs).resolve()
     os.environ["ECIF_RUNS_DIR"] = str(runs)
-    os.environ["ECIF_DECISIONS"] = options.decisions or str(runs / "decisions.sqlite")
+    os.environ["ECIF_DECISIONS"] = (
+        options.decisions or os.environ.get("ECIF_DECISIONS") or str(runs / "decisions.sqlite")
+    )
     os.environ["ECIF_LOCAL"] = "1" if is_local(options.address) else "0"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
     sys.path.insert(0, str(HERE.parent))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.places import decisions_place
+from dashboard.tables import bar_scale
 from engine.errors import EcifError
 from engine.pairs import image_path, open_image
 from engine.review import DecisionStore
@@ -15,11 +17,6 @@ from engine.runs import RunFolder
 
 PAIR_COLUMNS = ["pair_id", "pair_index", "image", "caption", "label", "split", "width", "height", "thumbnail", "source"]
 PICTURE_PIXELS = 720
-
-
-def open_run(path: str) -> RunFolder:
-    """The run at `path`."""
-    return RunFolder.open(path)
 
 
 def table(run: RunFolder, name: str) -> pd.DataFrame:
@@ -35,6 +32,11 @@ def pairs(run: RunFolder) -> pd.DataFrame:
 def train_scores(run: RunFolder) -> pd.DataFrame:
     """Scores and pairs of the training split side by side, most suspicious first, indexed by pair_id."""
     return _train_scores(str(run.path), run.revision)
+
+
+def score_scale(run: RunFolder) -> float:
+    """The influence [nats] that fills half a bar on pages about the validation loss."""
+    return _score_scale(str(run.path), run.revision)
 
 
 def decisions(store: DecisionStore) -> pd.DataFrame:
@@ -70,6 +72,11 @@ def _train_scores(path: str, revision: str) -> pd.DataFrame:
     return joined.sort_values("suspicion_rank")
 
 
+@st.cache_data(max_entries=8)
+def _score_scale(path: str, revision: str) -> float:
+    return bar_scale(_train_scores(path, revision))
+
+
 @st.cache_resource(max_entries=4)
 def _decisions(place: str, revision: int) -> pd.DataFrame:
     return _store(place).current().set_index("pair_id", drop=False)
@@ -78,8 +85,6 @@ def _decisions(place: str, revision: int) -> pd.DataFrame:
 @st.cache_data(max_entries=64, show_spinner=False)
 def picture(path: str, revision: str, pair_id: str) -> bytes:
     """The picture of a pair for the Pair page, as WebP; its thumbnail where the original is not at hand."""
-    import io
-
     run = RunFolder(Path(path))
     row = _pairs(path, revision).loc[pair_id]
     try:

@@ -14,17 +14,15 @@ CONFIG = {"displayModeBar": False, "displaylogo": False}
 MAX_CLASSES = 30
 
 
-def histogram(values: pd.Series, title: str, color: str = NEUTRAL, mark: float | None = None) -> go.Figure:
-    """How a score is spread over the pairs; `mark` draws a vertical line.
+def histogram(values: pd.Series, title: str) -> go.Figure:
+    """How a score is spread over the pairs.
 
     The bins are computed here: the browser gets forty numbers, not one per pair.
     """
     counts, edges = np.histogram(values.dropna().to_numpy(dtype=float), bins=40)
     middles = (edges[:-1] + edges[1:]) / 2
-    figure = go.Figure(go.Bar(x=middles, y=counts, marker_color=color, width=np.diff(edges) * 0.92))
+    figure = go.Figure(go.Bar(x=middles, y=counts, marker_color=NEUTRAL, width=np.diff(edges) * 0.92))
     figure.update_traces(hovertemplate="%{x:.3g}: %{y} pairs<extra></extra>")
-    if mark is not None:
-        figure.add_vline(x=mark, line_dash="dot", line_color=NEUTRAL)
     figure.update_layout(height=220, margin=MARGIN, bargap=0, xaxis_title=title, showlegend=False)
     return figure
 

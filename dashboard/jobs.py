@@ -104,12 +104,11 @@ def stop(job: Job) -> None:
         process.kill()
 
 
-def predict_without_dropped(run: Path, decisions: str) -> tuple[dict[str, Any] | None, str]:
+def predict_without_dropped(run: Path) -> tuple[dict[str, Any] | None, str]:
     """What `ecif whatif --dropped` says of a run: its outcome, or None and the sentence that says why not."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "what_if.json"
-        command = [sys.executable, "-m", "engine", "whatif", str(run), "--dropped"]
-        command += ["--decisions", decisions, "--out", str(out)]
+        command = [sys.executable, "-m", "engine", "whatif", str(run), "--dropped", "--out", str(out)]
         try:
             done = subprocess.run(
                 command, env=_environment(), capture_output=True, text=True, timeout=WHAT_IF_SECONDS, check=False
@@ -140,10 +139,18 @@ def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
     progress = run.progress
     if run.is_finished:
         return "finished", progress
-    state, pid = progress.get("state"), progress.get("pid")
-    if state == "running" and isinstance(pid, int) and psutil.pid_exists(pid):
+    state = progress.get("state")
+    if state == "running" and _still_writes(progress):
         return "running", progress
     return ("failed" if state == "failed" else "stopped"), progress
+
+
+def _still_writes(progress: dict[str, Any]) -> bool:
+    """Whether the process that wrote this progress lives; a later one with its number was born after the writing."""
+    try:
+        return psutil.Process(progress["pid"]).create_time() <= progress["updated_at"]
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False
 
 
 def _environment() -> dict[str, str]:

@@ -9,9 +9,8 @@ from enum import StrEnum
 
 import streamlit as st
 
-from dashboard.cache import decision_store, open_run
+from dashboard.cache import decision_store
 from dashboard.places import runs_dir
-from engine.errors import EcifError
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, list_runs
 
@@ -23,7 +22,6 @@ class Key(StrEnum):
     PAIR = "pair"
     QUERY = "query"
     ANNOTATOR = "annotator"
-    SEEN = "seen_actions"
 
 
 def runs_with_results() -> list[str]:
@@ -39,16 +37,13 @@ def choose_run() -> None:
 
 
 def chosen_run() -> RunFolder | None:
-    """The run on screen; None if there is nothing to show, or an unreadable one (which is said)."""
+    """The run on screen; None if there is none to show.
+
+    Raises:
+        RunFolderError: if it cannot be read, or another version wrote it.
+    """
     name = st.session_state.get(Key.RUN.value)
-    if not name:
-        return None
-    try:
-        return open_run(str(runs_dir() / name))
-    except EcifError as error:
-        st.error("This run cannot be shown.", icon=":material/error:")
-        st.text(str(error))
-        return None
+    return RunFolder.open(runs_dir() / name) if name else None
 
 
 def store() -> DecisionStore:

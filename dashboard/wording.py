@@ -40,6 +40,10 @@ RELATIVE_IN_WORDS = (
     "Culprits are ranked by **relative influence**: the effect on this prediction, divided by how much the pair "
     "moves the model at all. So pairs come first that explain *this* mistake, not those that shake everything."
 )
+RANKED_IN_WORDS = {
+    "positive": "Ranked by what each pair taught through its own match.",
+    "both": "Ranked by what each pair taught in both of its roles.",
+}
 KEYS_IN_WORDS = (
     "Keys: **1** keep · **2** drop · **3** relabel · **4** unsure · **U** undo · **Enter** open · **?** all keys"
 )
@@ -49,6 +53,4 @@ SCORE_HELP = {
     "clip_score": "Cosine of picture and caption in the model, −1 to 1. Higher fits better.",
     "pair_loss": "Loss of this pair in its batch, in nats. Higher fits worse.",
     "influence": "Effect on the validation loss, in nats. Below 0 the pair hurts.",
-    "influence_std": "Standard deviation over the batch segmentations.",
-    "relative_influence": "Influence per unit of parameter change.",
 }

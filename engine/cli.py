@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("runs", nargs="?", default=DEFAULT_RUNS, help="folder of runs (default %(default)s)")
     _serving_options(dashboard)
 
-    evaluate = _command(commands, "evaluate", _evaluate, "measure a run against a known truth")
+    evaluate = _command(commands, "evaluate", None, "measure a run against a known truth")
     kinds = evaluate.add_subparsers(required=True, metavar="EXPERIMENT")
     planted = _command(kinds, "planted", _planted, "detection and trace-back against planted errors")
     planted.add_argument("run", help="run folder of the data set with the planted errors")
@@ -112,7 +112,9 @@ def _command(commands, name, function, text) -> argparse.ArgumentParser:
 
 
 def _decisions_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite beside the runs)")
+    parser.add_argument(
+        "--decisions", help="SQLAlchemy URL or file (default $ECIF_DECISIONS, else decisions.sqlite beside the runs)"
+    )
 
 
 def _serving_options(parser: argparse.ArgumentParser) -> None:
@@ -223,7 +225,9 @@ def _trace(options: argparse.Namespace) -> None:
 def _store(options: argparse.Namespace, folder: RunFolder) -> DecisionStore:
     from engine.review import DecisionStore
 
-    return DecisionStore.open(options.decisions or folder.path.parent / "decisions.sqlite")
+    return DecisionStore.open(
+        options.decisions or os.environ.get("ECIF_DECISIONS") or folder.path.parent / "decisions.sqlite"
+    )
 
 
 def _whatif(options: argparse.Namespace) -> None:
@@ -257,10 +261,6 @@ def _planted(options: argparse.Namespace) -> None:
 
     truth = options.truth or sample_folder() / "ground_truth.csv"
     print_planted(RunFolder.open(options.run), truth)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    raise ConfigError("an experiment", "none", "See `ecif evaluate --help`.")
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from engine.errors import PairsError, RunFolderPartial
 from engine.influence.relative import relative_influence
 from engine.influence.scores import SegmentedScores
-from engine.runs import RunFolder
+from engine.runs import RunFolder, is_wrong
 from engine.scoring import influence_on
 from engine.study import Study, load_study
 
@@ -111,7 +111,7 @@ def trace_back(run: RunFolder, truth: pd.DataFrame, top: int = 10) -> list[Trace
     causes = truth[(truth["error_kind"] != TARGET) & truth["confusion"].notna()]
     causes_of = causes.groupby("confusion")["pair_id"].agg(set)
     queries = run.table("queries")
-    wrong = queries[(queries["kind"] == "classification") & ~queries["correct"].fillna(True).astype(bool)]
+    wrong = queries[(queries["kind"] == "classification") & is_wrong(queries)]
     asked = wrong.loc[wrong["pair_id"].isin(targets.index), "query_id"].tolist()
     study = load_study(run)
     pair_ids = study.rows("train")["pair_id"].to_numpy()

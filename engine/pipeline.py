@@ -11,6 +11,7 @@ import hashlib
 import re
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,16 @@ from engine.errors import BatchesError, PairsError, RunFolderError
 from engine.models import model_hash, split_spec
 from engine.pairs import load_data_set
 from engine.progress import RunProgress
-from engine.runs import FORMAT_VERSION, SIGN_CONVENTION, RunFolder, storage_errors, write_json, write_table
+from engine.runs import (
+    FORMAT_VERSION,
+    SIGN_CONVENTION,
+    RunFolder,
+    finished_as,
+    is_wrong,
+    storage_errors,
+    write_json,
+    write_table,
+)
 
 Report = Callable[[int, int], None]
 PATH_FIELDS = ("pairs", "validation", "test", "classes", "batches")
@@ -78,10 +88,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
     if not folder.has("record.json"):
         write_json(folder.path / "record.json", _first_record(folder, hashes))
     if not folder.has("config.json"):
-        with storage_errors(folder.path):
-            part = folder.path / "config.json.part"
+        with finished_as(folder.path / "config.json") as part:
             part.write_text(config.to_json(), encoding="utf-8")
-            part.replace(folder.path / "config.json")
     steps: list[tuple[str, str, Callable[[RunFolder, Report], None]]] = [
         ("pairs.parquet", "Reading pairs", _read_pairs),
         ("batches.parquet", "Cutting batches", _cut_batches),
@@ -220,7 +228,7 @@ def _trace(folder: RunFolder, report: Report) -> None:
     from engine.study import load_study
 
     queries = folder.table("queries")
-    wrong = queries.loc[(~queries["correct"].fillna(True)).astype(bool), "query_id"].tolist()
+    wrong = queries.loc[is_wrong(queries), "query_id"].tolist()
     table, solves = traces_table(load_study(folder), folder.table("scores"), wrong, report)
     if solves is not None:
         folder.update_record(trace_solves=dataclasses.asdict(solves))
@@ -280,7 +288,8 @@ def _git_sha() -> str | None:
 
 
 def _peak_memory_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes on Linux
 
 
 def _now() -> str:

@@ -15,6 +15,7 @@ from torch.func import grad, vmap
 from engine.batches import consecutive_batches
 from engine.contrastive import ContrastiveLoss
 from engine.directional import FeatureMap, Features, logit_cotangents, logits_of
+from engine.objective import summed_loss
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,8 @@ def validation_loss(
     Returns:
         The loss `[]`, nats per pair, and its gradient `[1, parameters]`.
     """
-    total, gradient = 0.0, 0.0
-    for batch in consecutive_batches(num_pairs, batch_size):
-        pairs = torch.as_tensor(batch)
-        features = feature_map.features(pairs, pairs)
-        logits = logits_of(features)
-        total = total + loss.pair_losses(logits).sum()
-        cotangents = logit_cotangents(features, loss.logit_gradient(logits)[None] / num_pairs)
-        gradient = gradient + feature_map.pullback(pairs, pairs, cotangents)
-    return total / num_pairs, gradient
+    total, gradient = summed_loss(feature_map, loss, consecutive_batches(num_pairs, batch_size))
+    return total / num_pairs, gradient / num_pairs
 
 
 def class_features(prompts: Tensor, num_templates: int) -> Tensor:

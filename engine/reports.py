@@ -10,7 +10,7 @@ from rich.text import Text
 
 from engine.errors import ConfigError
 from engine.pairs import check_pairs
-from engine.runs import RunFolder
+from engine.runs import RunFolder, is_wrong
 
 CAPTION_WIDTH = 60
 
@@ -61,7 +61,7 @@ def print_check(pairs: str, rejects: str | None) -> int:
 def print_wrong_predictions(folder: RunFolder, most: int = 40) -> None:
     """The wrong test predictions of a run, the surest ones first."""
     queries = folder.table("queries")
-    wrong = queries[~queries["correct"].fillna(True).astype(bool)].sort_values("confidence", ascending=False)
+    wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False)
     table = Table("query", "true", "predicted", "confidence", title=f"{len(wrong)} wrong predictions")
     for row in wrong.head(most).itertuples():
         table.add_row(Text(row.query_id), _text(row.true_label), _text(row.predicted_label), f"{row.confidence:.2f}")

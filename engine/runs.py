@@ -113,6 +113,11 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(part, index=False)
 
 
+def is_wrong(queries: pd.DataFrame) -> pd.Series:
+    """Which rows of a queries table are wrong predictions; the validation query has no right or wrong."""
+    return ~queries["correct"].fillna(True).astype(bool)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """One run on disk."""

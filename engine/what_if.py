@@ -17,6 +17,7 @@ from engine.curvature import DEFAULT_TOLERANCE, SolveStatus
 from engine.errors import ConfigError, PairsError
 from engine.influence.leave_out import LeftOut, leave_out
 from engine.predictions import metrics, queries_table
+from engine.runs import is_wrong
 from engine.study import Study
 
 METRICS = {
@@ -42,12 +43,12 @@ class WhatIf:
     @property
     def mended(self) -> pd.DataFrame:
         """Rows of `after` that were wrong and are right now."""
-        return self.after[~_right(self.before) & _right(self.after)]
+        return self.after[is_wrong(self.before) & ~is_wrong(self.after)]
 
     @property
     def broken(self) -> pd.DataFrame:
         """Rows of `after` that were right and are wrong now."""
-        return self.after[_right(self.before) & ~_right(self.after)]
+        return self.after[~is_wrong(self.before) & is_wrong(self.after)]
 
 
 def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
@@ -133,7 +134,3 @@ def print_what_if(found: WhatIf) -> None:
     console.print(f"Predicted without retraining, by {how}.")
     for warning in said["warnings"]:
         console.print(warning)
-
-
-def _right(queries: pd.DataFrame) -> pd.Series:
-    return queries["correct"].fillna(True).astype(bool)

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(p for top in ("engine", "dashboard") for p in (ROOT / top).rglob("*.py"))
 TORCH_FREE = ["engine", "engine.pairs", "engine.runs", "engine.review", "engine.review.exports", "engine.batches",
-              "engine.config", "engine.errors", "engine.cli", "engine.pipeline", "engine.sample"]  # fmt: skip
+              "engine.config", "engine.errors", "engine.cli", "engine.pipeline", "engine.sample",
+              "engine.spreadsheets"]  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:

@@ -1,1 +1,1 @@
-"""What pages are made of: the gallery, cards of predictions, score bars, and boxes for empty and broken states."""
+"""What pages are made of: the gallery, facts about a pair, forms, and boxes for empty and broken states."""

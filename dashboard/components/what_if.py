@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.jobs import predict_without_dropped
-from dashboard.places import decisions_place
 from dashboard.state import store
 from engine.runs import RunFolder
 
@@ -28,7 +27,7 @@ def what_if_panel(run: RunFolder, num_dropped: int) -> None:
     asked = (run.run_id, store().revision())
     if st.button(f"Predict the model without {num_dropped:,} pairs", icon=":material/model_training:"):
         with st.spinner("Leaving the pairs out, without retraining …"):
-            st.session_state[SHOWN] = (asked, *predict_without_dropped(run.path, decisions_place()))
+            st.session_state[SHOWN] = (asked, *predict_without_dropped(run.path))
     shown = st.session_state.get(SHOWN)
     if shown is None or shown[0] != asked:
         st.caption("Computed in seconds by a few Gauss–Newton steps on the training objective without these pairs.")

@@ -1,6 +1,7 @@
 """Decisions & export: what was decided, and the file to take along."""
 
 import io
+import shlex
 import tempfile
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import streamlit as st
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.what_if import what_if_panel
-from dashboard.places import is_local
+from dashboard.places import decisions_place, is_local
 from dashboard.state import store
 from dashboard.tables import for_reading
 from dashboard.thumbnails import thumbnail_url
@@ -80,13 +81,16 @@ st.caption(
     "A .zip with the table and a note of where it comes from: run, data and model hashes, counts. Cells that a "
     "spreadsheet could take for a formula are guarded with an apostrophe. The same from the terminal:"
 )
-st.code(f"ecif export {run.path} --format {format_name} --which {which} --out decisions{EXPORTS[format_name].suffix}",
-        language="bash", wrap_lines=True)  # fmt: skip
+command = ["ecif", "export", str(run.path), "--format", format_name, "--which", which]
+command += ["--out", f"decisions{EXPORTS[format_name].suffix}"]
+if decisions_place() != str(run.path.parent / "decisions.sqlite"):
+    command += ["--decisions", store().place]
+st.code(shlex.join(command), language="bash", wrap_lines=True)
 
 if counts.get("drop", 0) and is_local():
     what_if_panel(run, int(counts["drop"]))
 
-with st.expander("History of all decisions, undone ones included"):
+if st.toggle("Show the history of all decisions, undone ones included"):
     history = store().history()
     history = for_reading(history[history["pair_id"].isin(pairs.index)])
     st.dataframe(

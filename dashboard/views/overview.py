@@ -6,7 +6,8 @@ from dashboard import cache, charts, wording
 from dashboard.components.boxes import header, run_or_stop
 from dashboard.components.gallery import gallery
 from dashboard.state import Key, go, store
-from dashboard.tables import bar_scale, mistakes_in_words, pair_tiles
+from dashboard.tables import mistakes_in_words, pair_tiles
+from engine.runs import is_wrong
 
 NUM_WORST = 5
 
@@ -18,7 +19,7 @@ counts, metrics = record["counts"], record["metrics"]
 
 header("How healthy is this data set?", wording.TAGLINE)
 
-wrong = queries[~queries["correct"].fillna(True).astype(bool)]
+wrong = queries[is_wrong(queries)]
 num_wrong = int((wrong["kind"] == "classification").sum())
 num_decided = int(scores.index.isin(decided.index).sum())
 with st.container(horizontal=True):
@@ -68,7 +69,7 @@ st.subheader("The most suspicious pairs", anchor=False)
 worst = scores.head(NUM_WORST)
 opened = gallery(
     pair_tiles(worst.assign(rank=worst["suspicion_rank"]), run.run_id, decided),
-    key="overview_worst", bar_scale=bar_scale(scores),
+    key="overview_worst", bar_scale=cache.score_scale(run),
 )  # fmt: skip
 if opened:
     go("pair", pair=opened)

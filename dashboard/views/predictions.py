@@ -7,6 +7,7 @@ from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.gallery import gallery
 from dashboard.state import go
 from dashboard.tables import labels_of, prediction_tiles
+from engine.runs import is_wrong
 
 PAGE_SIZE = 30
 KINDS = {"classification": "Naming pictures", "retrieval": "Finding captions"}
@@ -39,7 +40,7 @@ with st.container(horizontal=True):
         true = said = ANY
 
 of_kind = queries[queries["kind"] == kind]
-correct = of_kind["correct"].fillna(True).astype(bool)
+correct = ~is_wrong(of_kind)
 listed = of_kind if show == "all" else of_kind[~correct]
 if true != ANY:
     listed = listed[listed["true_label"] == true]

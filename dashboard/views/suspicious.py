@@ -6,7 +6,7 @@ from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.gallery_page import deciding_gallery
 from dashboard.state import store
-from dashboard.tables import bar_scale, filtered, labels_of, pair_tiles
+from dashboard.tables import filtered, labels_of, pair_tiles
 
 PAGE_SIZE = 30
 SHOWN = "suspicious_shown"
@@ -47,7 +47,7 @@ pair_ids = remembered["pair_ids"]
 
 if not pair_ids:
     empty(
-        "No pair fits these filters" if len(scores) > len(decisions) or show != "open" else "All pairs are decided",
+        "All pairs are decided" if scores.index.isin(decisions.index).all() else "No pair fits these filters",
         "Take a filter away, or show decided pairs as well.",
         ":material/filter_alt_off:",
     )
@@ -72,7 +72,7 @@ with place:
         run,
         shown["suspicion"].to_dict(),
         key="suspicious_gallery",
-        bar_scale=bar_scale(scores),
+        bar_scale=cache.score_scale(run),
     )
 with st.expander("How to read the bars"):
     st.markdown(wording.INFLUENCE_IN_WORDS)

@@ -64,8 +64,7 @@ if rows.empty:
 limit = st.session_state.setdefault("trace_limit", {}).setdefault(query["query_id"], STEP)
 shown = rows.head(limit)
 st.markdown(
-    "Ranked by what each pair taught through its own match. Wrong captions here? Decide at once. "
-    + wording.KEYS_IN_WORDS
+    f"{wording.RANKED_IN_WORDS[run.config.trace_role]} Wrong captions here? Decide at once. {wording.KEYS_IN_WORDS}"
 )
 deciding_gallery(
     pair_tiles(shown, run.run_id, cache.decisions(store())),

@@ -25,7 +25,8 @@ from torch import Tensor
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
 from engine.curvature import GaussNewton, Solution, conjugate_gradients
-from engine.directional import FeatureMap, logit_cotangents, logits_of
+from engine.directional import FeatureMap
+from engine.objective import summed_loss
 
 HALVINGS = 6
 """times a step is halved at most until it lowers J_D"""
@@ -107,13 +108,5 @@ def _loss_and_gradient(
     feature_map: FeatureMap, loss: ContrastiveLoss, segmentations: list[BatchSegmentation]
 ) -> tuple[Tensor, Tensor]:
     """Σ_m L(B_m) [nats] and its gradient `[parameters]`, both averaged over segmentations."""
-    values, gradients = [], []
-    for segmentation in segmentations:
-        for batch in segmentation.batches:
-            pairs = torch.as_tensor(batch)
-            features = feature_map.features(pairs, pairs)
-            logits = logits_of(features)
-            values.append(loss.pair_losses(logits).sum())
-            cotangents = logit_cotangents(features, loss.logit_gradient(logits)[None])
-            gradients.append(feature_map.pullback(pairs, pairs, cotangents)[0])
-    return torch.stack(values).sum() / len(segmentations), torch.stack(gradients).sum(0) / len(segmentations)
+    value, gradient = summed_loss(feature_map, loss, [batch for one in segmentations for batch in one.batches])
+    return value / len(segmentations), gradient[0] / len(segmentations)

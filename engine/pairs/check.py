@@ -11,9 +11,9 @@ import pandas as pd
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.splits import read_pair_table
 from engine.runs import finished_as, storage_errors
+from engine.spreadsheets import guarded
 
 NUM_EXAMPLES = 5
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _write_rejects(rejects: pd.DataFrame, path: Path) -> None:
     """As UTF-8 with a byte order mark, so that spreadsheets read it; cells they would run as formulas get a quote."""
     safe = rejects.copy()
     for name in ("image", "caption", "source"):
-        safe[name] = ["'" + text if text.startswith(FORMULA_STARTS) else text for text in safe[name]]
+        safe[name] = [guarded(text) for text in safe[name]]
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with finished_as(path) as part, part.open("w", encoding="utf-8-sig", newline="") as file:

@@ -1,6 +1,7 @@
 """Runs started from the page: real processes, watched and stopped."""
 
 import dataclasses
+import os
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from dashboard import jobs
 from engine.config import RunConfig
-from engine.runs import RunFolder
+from engine.runs import RunFolder, write_json
 from engine.sample import demo_config
 
 
@@ -41,6 +42,14 @@ def test_a_run_that_cannot_work_leaves_its_reason(tmp_path: Path) -> None:
     job = jobs.start(RunConfig(pairs=str(tmp_path / "absent.csv"), model=str(tmp_path), out=str(tmp_path)))
     wait_until(lambda: not job.is_alive)
     assert jobs.last_words(job, tmp_path).startswith("ecif run: Expected a model folder")
+
+
+@pytest.mark.parametrize(("age_seconds", "state"), [(0, "running"), (10**9, "stopped")])
+def test_a_later_process_does_not_keep_a_killed_run_alive(tmp_path: Path, age_seconds: int, state: str) -> None:
+    """A run that was killed leaves its pid behind; whoever has that number now was born after its last word."""
+    said = {"state": "running", "pid": os.getpid(), "updated_at": time.time() - age_seconds}
+    write_json(tmp_path / "progress.json", said)
+    assert jobs.state_of(RunFolder(tmp_path))[0] == state
 
 
 def test_progress_bars_are_left_out_of_the_last_words(tmp_path: Path) -> None:

@@ -107,6 +107,13 @@ def test_a_damaged_run_is_said_on_the_page(runs_dir: Path, sample_run: RunFolder
     assert "scores.parquet" in words_on(app)
 
 
+def test_a_run_of_another_version_is_said_and_nothing_else(runs_dir: Path, sample_run: RunFolder) -> None:
+    RunFolder(runs_dir / sample_run.run_id).update_record(format_version=99)
+    app = open_page("overview")
+    assert not app.exception
+    assert "format 99" in words_on(app) and "No finished run yet" not in words_on(app)
+
+
 def test_runs_are_not_started_from_a_page_that_others_can_reach(
     runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,8 @@ from engine.config import RunConfig
 from engine.errors import ConfigError
 from engine.review import Decision, DecisionStore
 from engine.review.exports import COLUMNS, export_rows, read_csv_export, write_export
-from engine.review.exports.csv import DANGEROUS
 from engine.runs import FORMAT_VERSION, RunFolder, write_json, write_table
+from engine.spreadsheets import DANGEROUS
 
 NASTY = [
     '=HYPERLINK("http://x","y")',

@@ -1,8 +1,4 @@
-"""CSV that no spreadsheet takes for a formula, and that reads back exactly.
-
-Text cells that begin with = + - @ tab, return, newline or NUL get an apostrophe in front (OWASP ASVS 1.2.10);
-so does text that begins with an apostrophe and such a character, so that reading back is exact. Numbers are left alone.
-"""
+"""CSV that no spreadsheet takes for a formula, and that reads back exactly."""
 
 from __future__ import annotations
 
@@ -15,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from engine.errors import ConfigError
+from engine.spreadsheets import guarded, unguarded
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 NUMBERS = {
     **dict.fromkeys(("suspicion", "influence", "influence_positive", "influence_negative"), float),
     **dict.fromkeys(("clip_score", "pair_loss"), float),
@@ -35,18 +31,6 @@ class CsvExport:
             file.write(_line([guarded(name) for name in rows.columns]))
             for row in rows.itertuples(index=False):
                 file.write(_line(["" if pd.isna(value) else guarded(value) for value in row]))
-
-
-def guarded(value: object) -> object:
-    """A cell as it is written: text that a spreadsheet might run gets an apostrophe in front."""
-    if isinstance(value, str) and _is_dangerous(value):
-        return "'" + value
-    return value
-
-
-def unguarded(text: str) -> str:
-    """The text of a cell as it was before `guarded`."""
-    return text[1:] if text.startswith("'") and _is_dangerous(text[1:]) else text
 
 
 def read_csv_export(path: str | Path) -> pd.DataFrame:
@@ -78,7 +62,3 @@ def _value(name: str, cell: str) -> object:
         return NUMBERS[name](cell) if name in NUMBERS else unguarded(cell)
     except ValueError as error:
         raise ConfigError(f"a number in column {name}", repr(cell), "Export it again, or mend the cell.") from error
-
-
-def _is_dangerous(text: str) -> bool:
-    return text.lstrip("'").startswith(DANGEROUS)

@@ -1,0 +1,36 @@
+"""The data term of the training objective: batch losses summed over batches, with their gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.contrastive import ContrastiveLoss
+from engine.directional import FeatureMap, logit_cotangents, logits_of
+
+
+def summed_loss(
+    feature_map: FeatureMap, loss: ContrastiveLoss, batches: Iterable[np.ndarray]
+) -> tuple[Tensor | float, Tensor | float]:
+    """Σ_m L(B_m) and its gradient; only one batch is in memory at a time.
+
+    Args:
+        feature_map: features of the pairs.
+        loss: the contrastive loss.
+        batches: positions of the pairs of each batch.
+
+    Returns:
+        The sum `[]`, nats, and its gradient `[1, parameters]`; zeros without any batch.
+    """
+    total, gradient = 0.0, 0.0
+    for batch in batches:
+        pairs = torch.as_tensor(batch)
+        features = feature_map.features(pairs, pairs)
+        logits = logits_of(features)
+        total = total + loss.pair_losses(logits).sum()
+        cotangents = logit_cotangents(features, loss.logit_gradient(logits)[None])
+        gradient = gradient + feature_map.pullback(pairs, pairs, cotangents)
+    return total, gradient
