@@ -56,6 +56,9 @@ class ContrastiveLoss(Protocol):
     def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
         """Hessian of the batch loss in the logits times `tangents`, `[queries, texts, images]`."""
 
+    def curvature_sample(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """Logit cotangents with that Hessian as covariance, from normal `noise` `[2, queries, texts, images]`."""
+
     def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
         """What the batch loss loses when each single pair leaves, `[pairs]`, nats."""
 
@@ -92,6 +95,20 @@ class ClipLoss:
         row_mean = (by_row * tangents).sum(2, keepdim=True)
         column_mean = (by_column * tangents).sum(1, keepdim=True)
         return 0.5 * (by_row * (tangents - row_mean) + by_column * (tangents - column_mean))
+
+    def curvature_sample(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """√½[P^½∘e − P rowsum(P^½∘e)] + √½ the same for Q by columns; `[queries, texts, images]`.
+
+        Args:
+            logits: `[texts, images]`.
+            noise: standard normal, `[2, queries, texts, images]`: for rows and for columns.
+        """
+        competing = self.denominators(logits)
+        by_row, by_column = competing.softmax(1), competing.softmax(0)
+        rows, columns = by_row.sqrt() * noise[0], by_column.sqrt() * noise[1]
+        rows = rows - by_row * rows.sum(2, keepdim=True)
+        columns = columns - by_column * columns.sum(1, keepdim=True)
+        return 0.5**0.5 * (rows + columns)
 
     def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
         """Positive and negative part of L(B) − L(B without n) for every n, `[pairs]`, nats.
@@ -157,6 +174,15 @@ class SiglipLoss:
     def curvature_product(self, logits: Tensor, tangents: Tensor) -> Tensor:
         """σ(S)(1 − σ(S))∘dS, `[queries, texts, images]`."""
         return logits.sigmoid() * (-logits).sigmoid() * tangents
+
+    def curvature_sample(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """√(σ(S)(1 − σ(S)))∘e, `[queries, texts, images]`; the second half of the noise is not needed.
+
+        Args:
+            logits: `[texts, images]`.
+            noise: standard normal, `[2, queries, texts, images]`.
+        """
+        return (logits.sigmoid() * (-logits).sigmoid()).sqrt() * noise[0]
 
     def removal_terms(self, logits: Tensor, negative_term: str = "exact") -> RoleTerms:
         """Positive and negative part of L(B) − L(B without n) for every n, `[pairs]`, nats.

@@ -86,6 +86,16 @@ def test_the_curvature_product_is_the_hessian_of_the_batch_loss(name: str) -> No
     assert found.abs().max() > 1e-3
 
 
+@EVERY_LOSS
+def test_sampled_cotangents_have_the_hessian_as_their_covariance(name: str) -> None:
+    logits = random_logits(2.0, 4)
+    noise = torch.eye(32, dtype=torch.float64).reshape(32, 2, 4, 4).transpose(0, 1)  # every unit of noise once
+    samples = LOSSES[name].curvature_sample(logits, noise).reshape(32, 16)
+    hessian = torch.func.hessian(BATCH_LOSSES[name])(logits).reshape(16, 16)
+    torch.testing.assert_close(samples.T @ samples, hessian)
+    assert hessian.abs().max() > 1e-3
+
+
 def test_the_positive_role_of_a_decoupled_pair_is_its_loss_without_itself_in_the_denominators() -> None:
     logits = random_logits(2.0, 4)
     expected = 0.5 * (logits[1, [0, 2, 3]].logsumexp(0) + logits[[0, 2, 3], 1].logsumexp(0)) - logits[1, 1]

@@ -41,6 +41,9 @@ class FeatureMap(Protocol):
     def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
         """Transpose of `tangents`: gradients `[queries, parameters]` of what has these cotangents."""
 
+    def moved(self, change: Tensor) -> FeatureMap:
+        """The same map at θ̂ + `change`, `[parameters]`."""
+
 
 def logits_of(features: Features) -> Tensor:
     """`[texts, images]`: multiplier times similarity, plus the bias."""
