@@ -84,7 +84,7 @@ def write_features(
             raise ModelError(
                 "finite features",
                 f"NaN or infinity in the {name} features of {config.model}",
-                "The weights are damaged, or try --dtype float64.",
+                "The weights are damaged, or overflow in this precision: try --dtype float32 or float64.",
             )
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}

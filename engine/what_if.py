@@ -39,6 +39,8 @@ class WhatIf:
     after: pd.DataFrame
     """the queries table of the model without the pairs, same rows"""
     left_out: LeftOut
+    study: Study
+    """the study at the parameters without the pairs"""
 
     @property
     def mended(self) -> pd.DataFrame:
@@ -86,7 +88,7 @@ def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
         max_iterations=study.config.cg_iterations,
     )
     without = study.moved(found.change)
-    return WhatIf(int(is_out.sum()), queries_table(study), queries_table(without), found)
+    return WhatIf(int(is_out.sum()), queries_table(study), queries_table(without), found, without)
 
 
 def read_pair_ids(path: str | Path) -> list[str]:
