@@ -41,6 +41,12 @@ class FeatureMap(Protocol):
     def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
         """Transpose of `tangents`: gradients `[queries, parameters]` of what has these cotangents."""
 
+    def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
+        """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.
+
+        The cotangents have a leading axis of 1 or `[queries]`. It is what the map's own bend adds to a Hessian.
+        """
+
     def moved(self, change: Tensor) -> FeatureMap:
         """The same map at θ̂ + `change`, `[parameters]`."""
 
