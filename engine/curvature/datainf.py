@@ -48,16 +48,12 @@ class DataInf:
     segmentation: BatchSegmentation
     dampings: Tensor
     """λ_l, `[tensors]`"""
+    damping: float
+    """λ_l, averaged over the parameters"""
     squared_norms: tuple[Tensor, ...]
     """‖g_i‖² for each batch, `[pairs, tensors]`"""
     by_blocks: bool | None = None
     """the way of every solve; None takes the cheaper one for each batch"""
-
-    @property
-    def damping(self) -> float:
-        """λ_l, averaged over the parameters."""
-        weights = torch.tensor(sizes(self.feature_map.subset), dtype=torch.float64)
-        return float(self.dampings.double().cpu() @ weights / weights.sum())
 
     def solve(self, gradients: Tensor) -> Solution:
         """H⁻¹ g for each row of `gradients`, `[queries, parameters]`, exact for the matrix of the formula.
@@ -120,17 +116,22 @@ def datainf_inverse(
     for batch in segmentation.batches:
         pairs = torch.as_tensor(batch, device=like.device)
         parts = [
-            torch.stack([of_pairs[:, block].square().sum(1) for block in blocks(feature_map.subset)], 1)
+            torch.stack(
+                [torch.linalg.vector_norm(of_pairs[:, block], dim=1).square() for block in blocks(feature_map.subset)],
+                1,
+            )
             for _, of_pairs in pair_gradients(feature_map, loss, pairs, len(like))
         ]
         squared_norms.append(torch.cat(parts))
-    if config.damping is not None:
-        dampings = like.new_full((len(sizes(feature_map.subset)),), config.damping)
+    damping, num_entries = config.damping, like.new_tensor(sizes(feature_map.subset))
+    if damping is not None:
+        dampings = torch.full_like(num_entries, damping)
     else:
-        mean_square = torch.cat(squared_norms).mean(0) / like.new_tensor(sizes(feature_map.subset))
+        mean_square = torch.cat(squared_norms).mean(0) / num_entries
         _check_gradients(feature_map, mean_square)
         dampings = config.relative_damping_in_force * mean_square
-    return DataInf(feature_map, loss, segmentation, dampings, tuple(squared_norms))
+        damping = float((dampings * num_entries).sum() / num_entries.sum())
+    return DataInf(feature_map, loss, segmentation, dampings, damping, tuple(squared_norms))
 
 
 def pair_gradients(
@@ -143,7 +144,7 @@ def pair_gradients(
     """
     features = feature_map.features(pairs, pairs)
     logits = logits_of(features)
-    entries = max(num_parameters, logits.numel())
+    entries = max(num_parameters, logits.numel(), features.text.numel())
     for own in torch.arange(len(pairs), device=pairs.device).split(rows_at_once(entries)):
         weights = torch.nn.functional.one_hot(own, len(pairs)).to(logits)
         cotangents = logit_cotangents(features, _loss_cotangents(loss, logits, weights))

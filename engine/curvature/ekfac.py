@@ -135,7 +135,7 @@ def pseudo_gradients(
         features = feature_map.features(pairs, pairs)
         logits = logits_of(features)
         noise = torch.randn(2, num_draws, *logits.shape, generator=generator).to(like)
-        for part in noise.split(rows_at_once(max(len(like), logits.numel())), 1):
+        for part in noise.split(rows_at_once(max(len(like), logits.numel(), features.text.numel())), 1):
             cotangents = loss.curvature_sample(logits, part)
             yield feature_map.pullback(pairs, pairs, logit_cotangents(features, cotangents))
 

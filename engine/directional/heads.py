@@ -115,10 +115,11 @@ class HeadsFeatureMap:
         return torch.cat(chunks, 1)
 
     def _tower_pullback(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
-        total = weight.new_zeros(cotangent.shape[0], *weight.shape)
+        total = None
         for rows, part in zip(inputs.split(self.chunk_size), cotangent.split(self.chunk_size, 1), strict=True):
             unit, norm = _unit(rows, weight, bias)
-            total += _tangent_to_sphere(part, unit, norm).transpose(1, 2) @ rows
+            gradient = _tangent_to_sphere(part, unit, norm).transpose(1, 2) @ rows
+            total = gradient if total is None else total.add_(gradient)
         return total
 
     def _tower_pullback_tangents(
