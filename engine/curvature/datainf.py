@@ -4,12 +4,12 @@
 
 l: a parameter tensor, i: one of the n pairs in the batches, g_i: gradient in tensor l of the loss of pair i within its
 batch, so g_i depends on the features of every pair there. λ_l is the damping: 0.1 × mean of g² over pairs and entries
-(the reference code's choice), or what the configuration gives. It is an approximation twice over: g gᵀ stands for
-the curvature, and the mean of inverses for the inverse of the mean, which is good only while ‖g_i‖² is small beside
-λ_l.
+(the reference code's choice), or what the configuration gives. It is an approximation twice over: g gᵀ stands for the
+curvature, and the mean of inverses for the inverse of the mean, which is good only while ‖g_i‖² is small beside λ_l.
 
-No n × p gradients are stored. ‖g_i‖² and λ_l are computed once, a few pairs at a time. A solve serves all right-hand
-sides in one pass over the batches, each batch by the cheaper of two ways:
+No n × p gradients are stored. ‖g_i‖² and λ_l are computed once, a few pairs at a time: from N pullbacks for a batch of
+N pairs, or from what the feature map knows of their norms. A solve serves all right-hand sides in one pass over the
+batches, each batch by the cheaper of two ways:
 
 - pair by pair: one pullback per pair gives g_i for every tensor; costs N pullbacks for N pairs;
 - by blocks: the g_i·v of all pairs are one directional pass along v restricted to a tensor (dl_i along it), and
@@ -32,7 +32,14 @@ from engine.config import RunConfig
 from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature.solve import Solution
 from engine.curvature.tensors import blocks, rows_at_once, sizes
-from engine.directional import FeatureMap, logit_cotangents, logit_tangents, logits_of
+from engine.directional import (
+    FeatureMap,
+    Features,
+    KnowsPullbackNorms,
+    logit_cotangents,
+    logit_tangents,
+    logits_of,
+)
 from engine.errors import SolveError
 
 ROUNDING = 100
@@ -106,7 +113,7 @@ class DataInf:
 def datainf_inverse(
     config: RunConfig, feature_map: FeatureMap, segmentation: BatchSegmentation, like: Tensor
 ) -> DataInf:
-    """DataInf with its norms and dampings; costs one pullback per pair.
+    """DataInf with its norms and dampings; costs one pullback per pair, less where the map knows their norms.
 
     Raises:
         SolveError: if a tensor gets no gradient from any pair and no absolute damping is given.
@@ -115,14 +122,7 @@ def datainf_inverse(
     squared_norms = []
     for batch in segmentation.batches:
         pairs = torch.as_tensor(batch, device=like.device)
-        parts = [
-            torch.stack(
-                [torch.linalg.vector_norm(of_pairs[:, block], dim=1).square() for block in blocks(feature_map.subset)],
-                1,
-            )
-            for _, of_pairs in pair_gradients(feature_map, loss, pairs, len(like))
-        ]
-        squared_norms.append(torch.cat(parts))
+        squared_norms.append(_squared_norms(feature_map, loss, pairs, len(like)))
     damping, num_entries = config.damping, like.new_tensor(sizes(feature_map.subset))
     if damping is not None:
         dampings = torch.full_like(num_entries, damping)
@@ -142,13 +142,34 @@ def pair_gradients(
     Yields:
         The place in the batch of the first of these pairs, and their gradients, `[some pairs, parameters]`.
     """
+    for first, cotangents in _pair_cotangents(feature_map, loss, pairs, num_parameters):
+        yield first, feature_map.pullback(pairs, pairs, cotangents)
+
+
+def _squared_norms(feature_map: FeatureMap, loss: ContrastiveLoss, pairs: Tensor, num_parameters: int) -> Tensor:
+    """‖g_i‖² of the pairs of one batch, `[pairs, tensors]`."""
+    if isinstance(feature_map, KnowsPullbackNorms):
+        cotangents = _pair_cotangents(feature_map, loss, pairs)
+        return torch.cat([feature_map.squared_pullback_norms(pairs, pairs, one) for _, one in cotangents])
+    tensors = blocks(feature_map.subset)
+    return torch.cat(
+        [
+            torch.stack([torch.linalg.vector_norm(of_pairs[:, block], dim=1).square() for block in tensors], 1)
+            for _, of_pairs in pair_gradients(feature_map, loss, pairs, num_parameters)
+        ]
+    )
+
+
+def _pair_cotangents(
+    feature_map: FeatureMap, loss: ContrastiveLoss, pairs: Tensor, num_parameters: int = 0
+) -> Iterator[tuple[int, Features]]:
+    """The place of the first of a few pairs, and the feature cotangents of their losses."""
     features = feature_map.features(pairs, pairs)
     logits = logits_of(features)
     entries = max(num_parameters, logits.numel(), features.text.numel())
     for own in torch.arange(len(pairs), device=pairs.device).split(rows_at_once(entries)):
         weights = torch.nn.functional.one_hot(own, len(pairs)).to(logits)
-        cotangents = logit_cotangents(features, _loss_cotangents(loss, logits, weights))
-        yield int(own[0]), feature_map.pullback(pairs, pairs, cotangents)
+        yield int(own[0]), logit_cotangents(features, _loss_cotangents(loss, logits, weights))
 
 
 def _loss_cotangents(loss: ContrastiveLoss, logits: Tensor, weights: Tensor) -> Tensor:

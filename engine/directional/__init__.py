@@ -5,6 +5,21 @@ directional derivative (tangents) and its transpose (pullback). A new parameter 
 """
 
 from engine.directional.heads import HeadsFeatureMap
-from engine.directional.interface import FeatureMap, Features, logit_cotangents, logit_tangents, logits_of
+from engine.directional.interface import (
+    FeatureMap,
+    Features,
+    KnowsPullbackNorms,
+    logit_cotangents,
+    logit_tangents,
+    logits_of,
+)
 
-__all__ = ["FeatureMap", "Features", "HeadsFeatureMap", "logit_cotangents", "logit_tangents", "logits_of"]
+__all__ = [
+    "FeatureMap",
+    "Features",
+    "HeadsFeatureMap",
+    "KnowsPullbackNorms",
+    "logit_cotangents",
+    "logit_tangents",
+    "logits_of",
+]

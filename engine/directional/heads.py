@@ -107,6 +107,24 @@ class HeadsFeatureMap:
         )
         return self.subset.flatten(parts)
 
+    def squared_pullback_norms(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
+        """Squared norm of `pullback` in each tensor of the subset, `[queries, tensors]`.
+
+        A head's gradient is Σ_t dy_t x_tᵀ. Its norm stays when the inputs are written in an orthonormal basis of what
+        they span, which for a batch of fewer inputs than input dimensions is smaller.
+        """
+        norms = {
+            "text_head": self._squared_tower_norms(
+                self.text_inputs[texts], self.heads.text, self.heads.text_bias, cotangents.text
+            ),
+            "image_head": self._squared_tower_norms(
+                self.image_inputs[images], self.heads.image, self.heads.image_bias, cotangents.image
+            ),
+            "log_logit_scale": cotangents.log_logit_scale.square(),
+            "logit_bias": cotangents.logit_bias.square(),
+        }
+        return torch.stack([norms[name] for name in self.subset.shapes], 1)
+
     def _tower_tangents(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, moved: Tensor) -> Tensor:
         chunks = []
         for rows in inputs.split(self.chunk_size):
@@ -131,6 +149,12 @@ class HeadsFeatureMap:
             step = rows @ moved.transpose(1, 2)
             total += _bend_of_sphere(part, step, unit, norm).transpose(1, 2) @ rows
         return total
+
+    def _squared_tower_norms(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
+        unit, norm = _unit(inputs, weight, bias)
+        coordinates = torch.linalg.qr(inputs.T).R
+        gradient = coordinates @ _tangent_to_sphere(cotangent, unit, norm)
+        return torch.linalg.vector_norm(gradient, dim=(1, 2)).square()
 
 
 def _unit(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:

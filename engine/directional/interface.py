@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -49,6 +49,14 @@ class FeatureMap(Protocol):
 
     def moved(self, change: Tensor) -> FeatureMap:
         """The same map at θ̂ + `change`, `[parameters]`."""
+
+
+@runtime_checkable
+class KnowsPullbackNorms(Protocol):
+    """What a feature map may offer besides: norms of pullbacks for less than the pullbacks cost."""
+
+    def squared_pullback_norms(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
+        """Squared norm of `pullback` in each tensor of the subset, `[queries, tensors]`."""
 
 
 def logits_of(features: Features) -> Tensor:

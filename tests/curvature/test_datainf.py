@@ -1,15 +1,20 @@
 """DataInf against the formula written out with every gradient stored, both ways of computing it."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
 from oracles import Problem, problem
+from small_data import small_config
 
 from engine.config import RunConfig
 from engine.contrastive import LOSSES
 from engine.curvature.datainf import DataInf, datainf_inverse
+from engine.directional import HeadsFeatureMap, KnowsPullbackNorms
 from engine.errors import SolveError
+from engine.pipeline import run
+from engine.study import load_study
 
 
 def built(one: Problem, **options: object) -> DataInf:
@@ -86,17 +91,28 @@ def test_memory_limits_do_not_change_it(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Counting:
-    """A feature map that counts the rows of its pullbacks."""
+    """A feature map without norms of pullbacks that counts the rows of its pullbacks."""
 
-    def __init__(self, inner: object) -> None:
-        self.inner, self.rows = inner, 0
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
+    def __init__(self, inner: HeadsFeatureMap) -> None:
+        self.inner, self.rows, self.subset = inner, 0, inner.subset
+        self.features, self.tangents = inner.features, inner.tangents
 
     def pullback(self, texts: torch.Tensor, images: torch.Tensor, cotangents: object) -> torch.Tensor:
         self.rows += cotangents.text.shape[0]
         return self.inner.pullback(texts, images, cotangents)
+
+
+@pytest.mark.parametrize("batch_sizes", [(7, 5), (3, 3, 3, 3)])  # more and fewer inputs than input dimensions
+def test_the_heads_know_the_norms_of_their_pullbacks(batch_sizes: tuple[int, ...]) -> None:
+    one = problem(batch_sizes=batch_sizes, log_logit_scale=True, bias=True, loss="siglip")
+    assert isinstance(one.feature_map, KnowsPullbackNorms)
+    counting = Counting(one.feature_map)
+    assert not isinstance(counting, KnowsPullbackNorms)
+    pulled = built(dataclasses.replace(one, feature_map=counting))
+    assert counting.rows == 12
+    for found, expected in zip(built(one).squared_norms, pulled.squared_norms, strict=True):
+        assert found.shape == (found.shape[0], 4) and expected.min() > 1e-9
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
 
 
 def test_the_way_with_fewer_passes_is_taken() -> None:
@@ -126,6 +142,13 @@ def test_a_tensor_without_any_gradient_is_refused_unless_a_damping_is_given() ->
         built(still)
     values = built(still, damping=0.5).solve(sides(one)).values
     torch.testing.assert_close(values[:, 15:], sides(one)[:, 15:] / 0.5)
+
+
+def test_a_finished_run_is_read_back_with_a_damping_for_each_tensor(tmp_path: Path) -> None:
+    folder = run(small_config(tmp_path, curvature="datainf"))
+    inverse = load_study(folder).inverse
+    assert inverse.damping == folder.record["damping"]
+    assert float(inverse.dampings.max()) > 1.01 * inverse.damping
 
 
 def test_a_gradient_with_nan_is_refused_with_a_sentence() -> None:

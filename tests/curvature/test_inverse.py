@@ -6,6 +6,7 @@ from oracles import Problem, problem
 
 from engine.config import CURVATURES, RunConfig
 from engine.curvature import BUILDERS, InverseCurvature, SolveStatus, curvature_segmentation, inverse_curvature
+from engine.directional import HeadsFeatureMap
 
 DAMPING = 3.0
 """above the negative curvature of every problem here, so that the Hessian can be inverted"""
@@ -70,18 +71,23 @@ def test_a_relative_damping_scales_the_absolute_one(curvature: str) -> None:
 
 
 @EVERY_CURVATURE
-def test_a_solve_stays_in_the_precision_it_was_given(curvature: str) -> None:
-    one = problem()
-    double = built(one, curvature).solve(sides(one)).values
-    single_map = type(one.feature_map)(
-        one.feature_map.heads.to(torch.device("cpu"), torch.float32),
-        one.feature_map.text_inputs.float(),
-        one.feature_map.image_inputs.float(),
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_solve_stays_on_its_device_and_in_its_precision(curvature: str, device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU on this machine")
+    one, place = problem(log_logit_scale=True), torch.device(device)
+    feature_map = HeadsFeatureMap(
+        one.feature_map.heads.to(place, torch.float32),
+        one.feature_map.text_inputs.to(place, torch.float32),
+        one.feature_map.image_inputs.to(place, torch.float32),
+        log_logit_scale=True,
     )
-    single = Problem(single_map, one.segmentation, one.theta.float())
-    found = built(single, curvature, cg_tolerance=None).solve(sides(one).float()).values
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found.double(), double, rtol=1e-3, atol=1e-4)  # float32 solves to about 1e-5
+    single = Problem(feature_map, one.segmentation, one.theta.to(place, torch.float32))
+    gradients = sides(one).to(place, torch.float32)
+    found = built(single, curvature, cg_tolerance=None).solve(gradients).values
+    assert (found.dtype, found.device.type) == (torch.float32, device)
+    expected = built(one, curvature).solve(sides(one)).values
+    torch.testing.assert_close(found.double().cpu(), expected, rtol=1e-3, atol=1e-4)  # float32 solves to about 1e-5
 
 
 @pytest.mark.parametrize("curvature", [name for name in CURVATURES if name != "identity"])
