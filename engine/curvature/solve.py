@@ -59,6 +59,9 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve with a symmetric positive definite operator (Hestenes and Stiefel 1952).
 
+    A row that meets a direction of no or negative curvature keeps what it has; the other rows go on, and the status of
+    all says so.
+
     Args:
         operator: damping included.
         right_hand_sides: g, `[queries, parameters]`; rows of zeros give zeros.
@@ -75,26 +78,28 @@ def conjugate_gradients(
     residual = right_hand_sides.clone()
     direction = residual.clone()
     squared_residual = residual.square().sum(1)
+    given_up = torch.zeros_like(size, dtype=torch.bool)
     status, iterations = SolveStatus.CONVERGED, 0
-    while bool((active := residual.norm(dim=1) > target).any()):
+    while bool((active := (residual.norm(dim=1) > target) & ~given_up).any()):
         if iterations == max_iterations:
             status = SolveStatus.NOT_CONVERGED
             break
         rows = active.nonzero().flatten()
         product = operator.matvec(direction[rows])
+        iterations += 1
         bend = (direction[rows] * product).sum(1)
         check_finite(bend, "a product with the curvature")
-        if bool((bend <= 0).any()):
-            status = SolveStatus.NEGATIVE_CURVATURE
-            break
+        given_up[rows[bend <= 0]] = True
+        rows, product, bend = rows[bend > 0], product[bend > 0], bend[bend > 0]
         step = (squared_residual[rows] / bend)[:, None]
         values[rows] += step * direction[rows]
         residual[rows] -= step * product
         renewed = residual[rows].square().sum(1)
         direction[rows] = residual[rows] + (renewed / squared_residual[rows])[:, None] * direction[rows]
         squared_residual[rows] = renewed
-        iterations += 1
     true_residual = (right_hand_sides - operator.matvec(values)).norm(dim=1) / size.clamp(min=1e-300)
+    if bool(given_up.any()):
+        status = SolveStatus.NEGATIVE_CURVATURE
     if status is SolveStatus.CONVERGED and bool((true_residual > 10 * tolerance).any()):
         status = SolveStatus.NOT_CONVERGED
     return Solution(values, true_residual, iterations, status)

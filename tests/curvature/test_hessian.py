@@ -6,6 +6,7 @@ from oracles import Problem, problem
 
 from engine.contrastive import LOSSES
 from engine.curvature import GaussNewton, Hessian, SolveStatus, conjugate_gradients
+from engine.directional import Features
 
 
 def dense_hessian(one: Problem) -> torch.Tensor:
@@ -61,3 +62,22 @@ def test_without_a_slope_in_the_logits_the_hessian_is_gauss_newton() -> None:
     found = Hessian(one.feature_map, Flat(), one.segmentation).matvec(directions(one))
     torch.testing.assert_close(found, GaussNewton(one.feature_map, Flat(), one.segmentation).matvec(directions(one)))
     assert found.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_tangents_of_a_pullback_are_its_derivative_along_each_direction(rows: int) -> None:
+    one = problem(log_logit_scale=True, bias=True, loss="siglip")
+    generator, pairs = torch.Generator().manual_seed(4), torch.arange(12)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+    cotangents = Features(draw(rows, 12, 3), draw(rows, 12, 3), draw(rows), draw(rows))
+    found = one.feature_map.pullback_tangents(pairs, pairs, cotangents, directions(one))
+    still = torch.zeros_like(one.theta)
+    for row, direction in enumerate(directions(one)):
+        _, expected = torch.func.jvp(
+            lambda change: one.feature_map.moved(change).pullback(pairs, pairs, cotangents), (still,), (direction,)
+        )
+        torch.testing.assert_close(found[row], expected[row if rows > 1 else 0])
+    assert found.abs().max() > 0.1
