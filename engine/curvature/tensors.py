@@ -9,7 +9,7 @@ from engine.parameters import ParameterSubset
 
 ENTRIES_AT_ONCE = 2**22
 """entries of stacked directions or gradients in memory at once; never changes a result. 16 MiB in float32: larger
-allocations are given back and faulted in again each time, which cost 40 % of DataInf's build when measured"""
+allocations are given back and faulted in again each time, which cost a third of a DataInf build when measured"""
 
 
 def sizes(subset: ParameterSubset) -> list[int]:
