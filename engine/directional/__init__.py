@@ -4,6 +4,7 @@ Everything the losses, curvatures and scores know of a model is a `FeatureMap`: 
 directional derivative (tangents) and its transpose (pullback). A new parameter subset is one new file here.
 """
 
+from engine.directional.encoders import EncoderFeatureMap, EncoderTowers
 from engine.directional.heads import HeadsFeatureMap
 from engine.directional.interface import (
     FeatureMap,
@@ -15,6 +16,8 @@ from engine.directional.interface import (
 )
 
 __all__ = [
+    "EncoderFeatureMap",
+    "EncoderTowers",
     "FeatureMap",
     "Features",
     "HeadsFeatureMap",
