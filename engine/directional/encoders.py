@@ -127,11 +127,12 @@ class EncoderTowers:
         features = self.features(kind, rows)
         num_queries = len(next(iter(directions.values())))
         found = features.new_zeros(num_queries, *features.shape)
-        if not names:
+        moving = [query for query in range(num_queries) if any(bool(directions[name][query].any()) for name in names)]
+        if not moving:  # a direction within the other tower costs no pass through this one
             return found
         start = {name: self.parameters[name] for name in names}
         for part, inputs in self.inputs.chunks(kind, rows, self.chunk_size):
-            for query in range(num_queries):
+            for query in moving:
                 direction = {name: directions[name][query] for name in names}
                 found[query, part] = self.way.along(self._function(kind, inputs), start, direction)
         return found
