@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 
-CURVATURES = ("gauss-newton", "identity")
+CURVATURES = ("gauss-newton", "hessian", "datainf", "ekfac", "identity")
 NEGATIVE_TERMS = ("exact", "first-order")
 TRACE_ROLES = ("positive", "both")
 TIERS = ("heads", "lora", "all")
@@ -26,6 +26,8 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "{}")
 DEFAULT_RELATIVE_DAMPING = 100.0
+DATAINF_RELATIVE_DAMPING = 0.1
+"""of the reference code; its unit is the mean squared gradient of single pairs, tensor by tensor"""
 
 
 def _option(text: str, **kwargs: Any) -> Any:
@@ -57,10 +59,18 @@ class RunConfig:
     batch_size: int = _option("pairs compared with each other in the loss", default=128)
     segmentations: int = _option("number of seeded segmentations to average over", default=3)
     chunk_size: int = _option("pairs in memory at once; never changes a score", default=256)
-    curvature: str = _option("gauss-newton or identity", default="gauss-newton")
+    curvature: str = _option(
+        "gauss-newton, hessian (exact, indefinite away from an optimum), datainf, ekfac (both closed forms, tensor by "
+        "tensor) or identity",
+        default="gauss-newton",
+    )
+    curvature_pairs: int | None = _option(
+        "build the curvature on whole batches with at least this many pairs; default: on all", default=None
+    )
     damping: float | None = _option("absolute damping", default=None)
     relative_damping: float | None = _option(
-        f"damping as a multiple of the mean diagonal of the curvature (default {DEFAULT_RELATIVE_DAMPING:g})",
+        f"damping as a multiple of the mean diagonal of the curvature (default {DEFAULT_RELATIVE_DAMPING:g}, "
+        f"with datainf {DATAINF_RELATIVE_DAMPING:g})",
         default=None,
     )
     negative_term: str = _option("negative role: exact or first-order", default="exact")
@@ -109,6 +119,8 @@ class RunConfig:
             ("seed", 0),
         ):
             _check_whole(name, getattr(self, name), least)
+        if self.curvature_pairs is not None:
+            _check_whole("curvature_pairs", self.curvature_pairs, 1)
         if self.derivative == "central" and self.dtype in ("bfloat16", "float16"):
             raise ConfigError(
                 "--derivative forward or --dtype float32",
@@ -132,7 +144,9 @@ class RunConfig:
         """The relative damping that applies; None if an absolute damping was given."""
         if self.damping is not None:
             return None
-        return DEFAULT_RELATIVE_DAMPING if self.relative_damping is None else self.relative_damping
+        if self.relative_damping is not None:
+            return self.relative_damping
+        return DATAINF_RELATIVE_DAMPING if self.curvature == "datainf" else DEFAULT_RELATIVE_DAMPING
 
     def to_json(self) -> str:
         """The configuration as JSON text that `from_json` reads back."""

@@ -107,7 +107,7 @@ class Study:
     def inverse(self) -> InverseCurvature:
         """The inverse curvature; shared by all segmentations, built on the first of them."""
         config = self.config
-        if self.recorded_damping:
+        if self.recorded_damping and config.curvature != "datainf":  # whose damping is one number per tensor
             config = replace(config, damping=self.recorded_damping, relative_damping=None)
         return inverse_curvature(config, self.train, self.segmentations[0], self.like)
 

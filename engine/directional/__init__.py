@@ -6,7 +6,14 @@ directional derivative (tangents) and its transpose (pullback). A new parameter 
 
 from engine.directional.encoders import EncoderFeatureMap, EncoderTowers
 from engine.directional.heads import HeadsFeatureMap
-from engine.directional.interface import FeatureMap, Features, logit_cotangents, logit_tangents, logits_of
+from engine.directional.interface import (
+    FeatureMap,
+    Features,
+    KnowsPullbackNorms,
+    logit_cotangents,
+    logit_tangents,
+    logits_of,
+)
 
 __all__ = [
     "EncoderFeatureMap",
@@ -14,6 +21,7 @@ __all__ = [
     "FeatureMap",
     "Features",
     "HeadsFeatureMap",
+    "KnowsPullbackNorms",
     "logit_cotangents",
     "logit_tangents",
     "logits_of",

@@ -40,7 +40,7 @@ class ForwardMode:
 
     def along(self, function: Callable[[Parameters], Tensor], start: Parameters, direction: Parameters) -> Tensor:
         """The derivative, exact up to rounding; attention runs in its plain form, which alone has a forward rule."""
-        with _plain_attention(), forward_ad.dual_level():
+        with plain_attention(), forward_ad.dual_level():
             duals = {name: forward_ad.make_dual(part, direction[name]) for name, part in start.items()}
             value, tangent = forward_ad.unpack_dual(function(duals))
         return torch.zeros_like(value) if tangent is None else tangent
@@ -83,7 +83,8 @@ class DerivativeCheck:
 
 
 @contextlib.contextmanager
-def _plain_attention() -> Iterator[None]:
+def plain_attention() -> Iterator[None]:
+    """Attention in its plain form inside: the only one with a forward rule and a second derivative."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from engine.directional.derivatives import WAYS, DirectionalDerivative, Parameters
+from engine.directional.derivatives import WAYS, DirectionalDerivative, Parameters, plain_attention
 from engine.directional.interface import Features
 from engine.inputs import EncoderInputs
 from engine.models.interface import DualEncoder
@@ -127,11 +127,12 @@ class EncoderTowers:
         features = self.features(kind, rows)
         num_queries = len(next(iter(directions.values())))
         found = features.new_zeros(num_queries, *features.shape)
-        if not names:
+        moving = [query for query in range(num_queries) if any(bool(directions[name][query].any()) for name in names)]
+        if not moving:  # a direction within the other tower costs no pass through this one
             return found
         start = {name: self.parameters[name] for name in names}
         for part, inputs in self.inputs.chunks(kind, rows, self.chunk_size):
-            for query in range(num_queries):
+            for query in moving:
                 direction = {name: directions[name][query] for name in names}
                 found[query, part] = self.way.along(self._function(kind, inputs), start, direction)
         return found
@@ -149,6 +150,23 @@ class EncoderTowers:
                 grads = torch.autograd.grad(value, leaves, cotangent, retain_graph=more, materialize_grads=True)
                 for name, grad in zip(names, grads, strict=True):
                     totals[name][query] += grad
+        return totals
+
+    def pullback_tangents(self, kind: str, rows: Tensor, cotangents: Tensor, directions: Parameters) -> Parameters:
+        """Derivatives of `pullback` along directions `[queries, *shape]` by name, by a reverse pass through it."""
+        names = self.read_by[kind]
+        totals = {name: torch.zeros_like(directions[name]) for name in names}
+        for part, inputs in self.inputs.chunks(kind, rows, self.chunk_size) if names else ():
+            leaves = [self.parameters[name].detach().requires_grad_() for name in names]
+            with torch.enable_grad(), plain_attention():
+                value = self._function(kind, inputs)(dict(zip(names, leaves, strict=True)))
+                for query in range(len(totals[names[0]])):
+                    cotangent = cotangents[query if len(cotangents) > 1 else 0, part]
+                    slopes = torch.autograd.grad(value, leaves, cotangent, create_graph=True, materialize_grads=True)
+                    along = sum((s * directions[n][query]).sum() for n, s in zip(names, slopes, strict=True))
+                    bends = torch.autograd.grad(along, leaves, retain_graph=True, materialize_grads=True)
+                    for name, bend in zip(names, bends, strict=True):
+                        totals[name][query] += bend
         return totals
 
     def _embed(self, kind: str, inputs: Any, parameters: Parameters) -> Tensor:
@@ -208,6 +226,21 @@ class EncoderFeatureMap:
         for name in NAMES_OF_TEMPERATURE.values():
             if name in parts:
                 parts[name] = getattr(cotangents, name)
+        return self.subset.flatten(parts)
+
+    def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
+        """Derivative of `pullback` of fixed cotangents along `directions`, `[queries, parameters]`.
+
+        The temperature is a feature itself, so it does not bend.
+        """
+        moved = self.subset.unflatten(directions)
+        parts = {name: torch.zeros_like(part) for name, part in moved.items()}
+        for kind, rows, given in (
+            ("text", self.text_rows[texts.cpu()], cotangents.text),
+            ("image", self.image_rows[images.cpu()], cotangents.image),
+        ):
+            for name, part in self.towers.pullback_tangents(kind, rows, given, moved).items():
+                parts[name] += part
         return self.subset.flatten(parts)
 
 
