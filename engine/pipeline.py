@@ -210,14 +210,17 @@ def _predict(folder: RunFolder, report: Report) -> None:
 
 
 def _score(folder: RunFolder, report: Report) -> None:
+    from engine.curvature import curvature_segmentation
     from engine.scoring import scores_table
     from engine.study import load_study
 
     study = load_study(folder)
     table, solves, seconds = scores_table(study, report)
+    used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
+    batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
     folder.update_record(
         damping=study.inverse.damping,
-        curvature={"name": study.config.curvature, **dataclasses.asdict(solves)},
+        curvature={"name": study.config.curvature, "batches": batches, **dataclasses.asdict(solves)},
         num_parameters=study.train.subset.num_parameters,
         derivative=study.source.record,
         cost=seconds,
