@@ -209,18 +209,19 @@ def _predict(folder: RunFolder, report: Report) -> None:
 
 
 def _score(folder: RunFolder, report: Report) -> None:
-    from engine.scoring import scores_table
+    from engine.scoring import scores_tables
     from engine.study import load_study
 
     study = load_study(folder)
-    table, solves, seconds = scores_table(study, report)
+    found = scores_tables(study, report)
     folder.update_record(
         damping=study.inverse.damping,
-        curvature={"name": study.config.curvature, **dataclasses.asdict(solves)},
+        curvature={"name": study.config.curvature, **dataclasses.asdict(found.solves)},
         num_parameters=study.train.subset.num_parameters,
-        cost=seconds,
+        cost=found.seconds,
     )
-    write_table(folder.path / "scores.parquet", table)
+    write_table(folder.path / "disturbs.parquet", found.disturbs)
+    write_table(folder.path / "scores.parquet", found.scores)
 
 
 def _trace(folder: RunFolder, report: Report) -> None:
