@@ -1,4 +1,4 @@
-"""The scores, disturbs and traces tables: influence of every training pair on the validation loss and on predictions."""
+"""The scores, disturbs and traces tables: influence of every training pair on the validation loss and predictions."""
 
 from __future__ import annotations
 
@@ -181,9 +181,7 @@ def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     ]
 
 
-def _sketched(
-    estimate: Callable[..., tuple[Estimate, Solution]], study: Study, seed: int
-) -> tuple[Estimate, Solution]:
+def _sketched(estimate: Callable[..., tuple[Estimate, Solution]], study: Study, seed: int) -> tuple[Estimate, Solution]:
     return estimate(
         study.train,
         study.loss,
