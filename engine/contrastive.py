@@ -268,7 +268,7 @@ def _row_share_first_order(logits: Tensor) -> Tensor:
 def _share_derivative(logits: Tensor, tangents: Tensor, axis: int) -> Tensor:
     """P_kn/(1 − P_kn) (dS_kn − mean_k) where rows (axis 1) or columns (axis 0) sum to one; `[queries, texts, images]`.
 
-    For the largest entry of a row the leave-one-out form P_kn (dS_kn − mean over the others) is used; 0 on the diagonal.
+    For the largest entry of a row the leave-one-out form P_kn (dS_kn − mean over the others) is used. Diagonal: 0.
     """
     probability = logits.softmax(axis)
     top, others = _others(logits, axis)
