@@ -26,6 +26,7 @@ def score_row(row: pd.Series, scores: pd.DataFrame) -> None:
         error = "" if pd.isna(row["self_influence_error"]) else f"± {row['self_influence_error']:.1g} nats · "
         rank = (scores["self_influence"] > row["self_influence"]).sum() + 1
         facts.append(("Effect on itself", "self_influence", f"{row['self_influence']:+.2g}", f"{error}rank {rank:,}"))
-    for column, (label, name, value, below) in zip(st.columns(len(facts)), facts, strict=True):
-        shown = "–" if pd.isna(row[name]) else value
-        column.metric(label, shown, below, delta_color="off", delta_arrow="off", border=True, help=SCORE_HELP[name])
+    with st.container(horizontal=True):  # which wraps on a narrow screen
+        for label, name, value, below in facts:
+            shown = "–" if pd.isna(row[name]) else value
+            st.metric(label, shown, below, delta_color="off", delta_arrow="off", border=True, help=SCORE_HELP[name])
