@@ -16,8 +16,9 @@ from safetensors.torch import save_file
 
 from engine.config import RunConfig
 from engine.errors import ModelError, PairsError
-from engine.models import load_model
+from engine.models import model_hash
 from engine.pairs import image_path, open_image
+from engine.sources.encoders import load_encoder
 from engine.study import device_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def class_names(config: RunConfig, pairs: pd.DataFrame) -> list[str]:
     return names
 
 
+@torch.no_grad()
 def write_features(
     folder: Path, config: RunConfig, pairs: pd.DataFrame, report: Callable[[int, int], None]
 ) -> dict[str, object]:
@@ -66,7 +68,9 @@ def write_features(
     Raises:
         ModelError: if the model cannot be loaded or gives features that are not finite.
     """
-    model = load_model(config.model, device_of(config), getattr(torch, config.dtype))
+    model, _ = load_encoder(
+        config.model, model_hash(config.model), config.adapter, False, device_of(config), config.dtype
+    )
     started = time.monotonic()
     image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
     text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
         tolerance=study.config.cg_tolerance or DEFAULT_TOLERANCE[study.like.dtype],
         max_iterations=study.config.cg_iterations,
     )
-    without = replace(study, heads=study.train.moved(found.change).heads)
+    without = study.moved(found.change)
     return WhatIf(int(is_out.sum()), queries_table(study), queries_table(without), found)
 
 
