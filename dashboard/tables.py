@@ -148,6 +148,24 @@ def trace_rows(traces: pd.DataFrame, scores: pd.DataFrame, query_id: str, side: 
     return own.join(scores[["pair_id", *shown]], how="inner").sort_values("rank")
 
 
+def disturbed_rows(disturbs: pd.DataFrame, scores: pd.DataFrame, pair_id: str) -> pd.DataFrame:
+    """The other pairs that one pair disturbs as a negative, the largest effect first; indexed by pair_id.
+
+    Args:
+        disturbs: pair_id, other_pair_id, influence.
+        scores: scores and pairs of the training split, indexed by pair_id.
+        pair_id: the pair that disturbs.
+
+    Returns:
+        pair_id, caption, label, thumbnail, clip_score, duplicate_group of the others; influence_negative is the part of
+        the disturbing pair's that goes through them [nats], influence_positive is empty.
+    """
+    own = disturbs[disturbs["pair_id"] == pair_id].set_index("other_pair_id")["influence"].rename("influence_negative")
+    shown = scores[["pair_id", "caption", "label", "thumbnail", "clip_score", "duplicate_group"]]
+    rows = shown.join(own, how="inner").assign(influence_positive=np.nan)
+    return rows.sort_values("influence_negative", key=np.abs, ascending=False)
+
+
 def for_reading(decisions: pd.DataFrame) -> pd.DataFrame:
     """Decisions or their history, newest first, with short times and without words for what is absent."""
     table = decisions.iloc[::-1].copy()

@@ -44,6 +44,11 @@ RANKED_IN_WORDS = {
     "positive": "Ranked by what each pair taught through its own match.",
     "both": "Ranked by what each pair taught in both of its roles.",
 }
+DISTURBS_IN_WORDS = (
+    "In its batches this pair was a **wrong answer** for other pairs and pushed their pictures and captions away from "
+    "its own. Here are those for whom that push matters most to the validation loss. Orange: the push does harm. "
+    "Teal: it helps."
+)
 KEYS_IN_WORDS = (
     "Keys: **1** keep · **2** drop · **3** relabel · **4** unsure · **U** undo · **Enter** open · **?** all keys"
 )
@@ -53,4 +58,6 @@ SCORE_HELP = {
     "clip_score": "Cosine of picture and caption in the model, −1 to 1. Higher fits better.",
     "pair_loss": "Loss of this pair in its batch, in nats. Higher fits worse.",
     "influence": "Effect on the validation loss, in nats. Below 0 the pair hurts.",
+    "self_influence": "Self-influence: how much worse the model would fit this very pair had it never seen it, in nats "
+    "± standard error. A pair high in this ranking is held up by itself alone, as rare and wrong pairs often are.",
 }

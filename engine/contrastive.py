@@ -65,6 +65,9 @@ class ContrastiveLoss(Protocol):
     def removal_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> RoleTerms:
         """Derivative of `removal_terms` along logit tangents `[queries, texts, images]`: `[queries, pairs]`."""
 
+    def disturbance_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> Tensor:
+        """The negative part of it, by the anchor whose loss it is: `[queries, negatives n, anchors k]`."""
+
 
 class ClipLoss:
     """The symmetric softmax loss of CLIP (Radford et al. 2021), in nats per pair.
@@ -131,13 +134,31 @@ class ClipLoss:
         """
         competing = self.denominators(logits)
         matched = tangents.diagonal(dim1=1, dim2=2)
-        row_mean = (competing.softmax(1) * tangents).sum(2)
-        column_mean = (competing.softmax(0) * tangents).sum(1)
-        positive = 0.5 * (row_mean + column_mean) - matched
-        derivative = _row_share_derivative if negative_term == "exact" else _row_share_derivative_first_order
-        columns = derivative(competing, tangents, row_mean)
-        rows = derivative(competing.T, tangents.transpose(1, 2), column_mean)
-        return RoleTerms(positive, 0.5 * (columns + rows))
+        row_mean = _means(competing.softmax(1), tangents, 1).squeeze(2)
+        column_mean = _means(competing.softmax(0), tangents, 0).squeeze(1)
+        of_rows, of_columns = self._shares(competing, tangents, negative_term)
+        return RoleTerms(0.5 * (row_mean + column_mean) - matched, 0.5 * (of_rows.sum(1) + of_columns.sum(2)))
+
+    def disturbance_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> Tensor:
+        """Derivative of l_k(B) − l_k(B without n): what n adds to the loss of k by being its negative.
+
+        Row k loses image n, column k loses text n. The sum over k is the negative part of `removal_derivatives`.
+
+        Args:
+            logits: `[texts, images]`.
+            tangents: dS for each direction, `[queries, texts, images]`.
+            negative_term: "exact" or "first-order".
+
+        Returns:
+            `[queries, negatives n, anchors k]`, nats per unit of direction; 0 for n = k.
+        """
+        of_rows, of_columns = self._shares(self.denominators(logits), tangents, negative_term)
+        return 0.5 * (of_rows.transpose(1, 2) + of_columns)
+
+    def _shares(self, competing: Tensor, tangents: Tensor, negative_term: str) -> tuple[Tensor, Tensor]:
+        """What image n does to the denominator of row k, at [k, n], and text n to that of column k, at [n, k]."""
+        share = _share_derivative if negative_term == "exact" else _share_derivative_first_order
+        return share(competing, tangents, 1), share(competing, tangents, 0)
 
 
 class DclLoss(ClipLoss):
@@ -207,14 +228,28 @@ class SiglipLoss:
         matched = moved.diagonal(dim1=1, dim2=2)
         return RoleTerms(matched, moved.sum(2) + moved.sum(1) - 2 * matched)
 
+    def disturbance_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> Tensor:
+        """Derivative of the two entries that n and k share, l_nk + l_kn; the sum over k is n's negative part.
+
+        Args:
+            logits: `[texts, images]`.
+            tangents: dS for each direction, `[queries, texts, images]`.
+            negative_term: "exact".
+
+        Returns:
+            `[queries, negatives n, anchors k]`, nats per unit of direction; symmetric, 0 for n = k.
+        """
+        moved = _off_diagonal(logits.sigmoid()) * tangents
+        return moved + moved.transpose(1, 2)
+
 
 LOSSES: dict[str, ContrastiveLoss] = {"clip": ClipLoss(), "siglip": SiglipLoss(), "dcl": DclLoss()}
 
 
-def _others(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest entry of each row, and the row without it (−inf in its place)."""
-    top = logits.argmax(1, keepdim=True)
-    return top, logits.scatter(1, top, float("-inf"))
+def _others(logits: Tensor, axis: int = 1) -> tuple[Tensor, Tensor]:
+    """The largest entry of each row (axis 1) or column, and the logits without it (−inf in its place)."""
+    top = logits.argmax(axis, keepdim=True)
+    return top, logits.scatter(axis, top, float("-inf"))
 
 
 def _row_share(logits: Tensor) -> Tensor:
@@ -230,35 +265,39 @@ def _row_share_first_order(logits: Tensor) -> Tensor:
     return _off_diagonal(logits.softmax(1)).sum(0)
 
 
-def _row_share_derivative(logits: Tensor, tangents: Tensor, row_mean: Tensor) -> Tensor:
-    """Σ_{k≠n} P_kn/(1 − P_kn) (dS_kn − mean_k), `[queries, images]`.
+def _share_derivative(logits: Tensor, tangents: Tensor, axis: int) -> Tensor:
+    """P_kn/(1 − P_kn) (dS_kn − mean_k) where rows (axis 1) or columns (axis 0) sum to one; `[queries, texts, images]`.
 
-    For the largest entry of a row the leave-one-out form P_kn (dS_kn − mean over the others) is used.
+    For the largest entry of a row the leave-one-out form P_kn (dS_kn − mean over the others) is used. Diagonal: 0.
     """
-    probability = logits.softmax(1)
-    top, others = _others(logits)
-    odds = _off_diagonal((probability / (1.0 - probability.clamp(max=0.5))).scatter(1, top, 0.0))
-    share = (odds * tangents).sum(1) - row_mean @ odds
-    mean_of_others = (others.softmax(1).nan_to_num() * tangents).sum(2)
+    probability = logits.softmax(axis)
+    top, others = _others(logits, axis)
+    odds = _off_diagonal(probability / (1.0 - probability.clamp(max=0.5)))
+    share = (tangents - _means(probability, tangents, axis)).mul_(odds)
     index = top.expand(tangents.shape[0], -1, -1)
-    of_top = probability.gather(1, top).T * (tangents.gather(2, index).squeeze(2) - mean_of_others)
-    is_negative = top.squeeze(1) != torch.arange(logits.shape[0], device=logits.device)
-    return share.index_add(1, top.squeeze(1), of_top * is_negative)
+    of_top = tangents.gather(axis + 1, index) - _means(others.softmax(axis).nan_to_num(), tangents, axis)
+    return share.scatter_(axis + 1, index, _off_diagonal(probability).gather(axis, top) * of_top)
 
 
-def _row_share_derivative_first_order(logits: Tensor, tangents: Tensor, row_mean: Tensor) -> Tensor:
-    """Σ_{k≠n} P_kn (dS_kn − mean_k), `[queries, images]`."""
-    probability = _off_diagonal(logits.softmax(1))
-    return (probability * tangents).sum(1) - row_mean @ probability
+def _share_derivative_first_order(logits: Tensor, tangents: Tensor, axis: int) -> Tensor:
+    """P_kn (dS_kn − mean_k), axes as above; `[queries, texts, images]`."""
+    probability = logits.softmax(axis)
+    return (tangents - _means(probability, tangents, axis)).mul_(_off_diagonal(probability))
+
+
+def _means(weights: Tensor, tangents: Tensor, axis: int) -> Tensor:
+    """Weighted means of each row (axis 1), `[queries, texts, 1]`, or column (axis 0), `[queries, 1, images]`."""
+    return (weights * tangents).sum(axis + 1, keepdim=True)
 
 
 def _off_diagonal(square: Tensor) -> Tensor:
+    """Zeros on the diagonal, `[..., pairs, pairs]`."""
     return square.masked_fill(_diagonal(square), 0.0)
 
 
 def _diagonal(square: Tensor) -> Tensor:
     """A mask of the diagonal."""
-    return torch.eye(square.shape[0], dtype=torch.bool, device=square.device)
+    return torch.eye(square.shape[-1], dtype=torch.bool, device=square.device)
 
 
 def _sigmoid_entries(logits: Tensor) -> Tensor:

@@ -211,21 +211,22 @@ def _predict(folder: RunFolder, report: Report) -> None:
 
 def _score(folder: RunFolder, report: Report) -> None:
     from engine.curvature import curvature_segmentation
-    from engine.scoring import scores_table
+    from engine.scoring import scores_tables
     from engine.study import load_study
 
     study = load_study(folder)
-    table, solves, seconds = scores_table(study, report)
+    found = scores_tables(study, report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
     batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
     folder.update_record(
         damping=study.inverse.damping,
-        curvature={"name": study.config.curvature, "batches": batches, **dataclasses.asdict(solves)},
+        curvature={"name": study.config.curvature, "batches": batches, **dataclasses.asdict(found.solves)},
         num_parameters=study.train.subset.num_parameters,
         derivative=study.source.record,
-        cost=seconds,
+        cost=found.seconds,
     )
-    write_table(folder.path / "scores.parquet", table)
+    write_table(folder.path / "disturbs.parquet", found.disturbs)
+    write_table(folder.path / "scores.parquet", found.scores)
 
 
 def _trace(folder: RunFolder, report: Report) -> None:

@@ -28,7 +28,7 @@ def print_run(folder: RunFolder) -> None:
     console.print(f"Retrieval recall@1 {metrics['retrieval_recall_at_1']:.1%}.")
     console.print(
         f"Embedding {cost['embedding_seconds']:.2f} s; influence of all pairs on one query "
-        f"{cost['scoring_seconds']:.2f} s; relative influence {cost['sketch_seconds']:.2f} s."
+        f"{cost['scoring_seconds']:.2f} s; relative influence and self-influence {cost['sketch_seconds']:.2f} s."
     )
     console.print(record["curvature"]["status"])
     for note in record["notes"]:

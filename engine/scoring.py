@@ -1,4 +1,4 @@
-"""The scores and traces tables: influence of every training pair on the validation loss and on predictions."""
+"""The scores, disturbs and traces tables: influence of every training pair on the validation loss and predictions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pandas as pd
 import torch
 
 from engine.curvature import Solution, SolveStatus
+from engine.influence.disturbance import disturbances
+from engine.influence.estimate import Estimate
 from engine.influence.relative import parameter_changes, relative_influence
 from engine.influence.scores import SegmentedScores, segmented_scores
+from engine.influence.self_influence import self_influence
 from engine.pairs import duplicate_groups
 from engine.predictions import VALIDATION, gradients
 from engine.signals import clip_scores, pair_losses, suggested_captions, suspicion
@@ -29,6 +32,9 @@ TRACE_RANKED_BY = {"positive": "relative_influence_positive", "both": "relative_
 """the column that ranks a trace, by role. Single removals count a pair's negative role too, yet whoever else stood
 in the batch would have been the same negative: on planted causes the own match finds the culprits far better
 (`ecif evaluate planted` prints both)."""
+
+DISTURBED_KEPT = 8
+"""other pairs kept for each pair in the disturbs table"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,21 @@ class SolveRecord:
         )
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What the scoring step finds out."""
+
+    scores: pd.DataFrame
+    """one row per training pair for the validation query, with the signals beside it"""
+    disturbs: pd.DataFrame
+    """pair_id, other_pair_id, influence: parts of influence_negative, the largest few per pair first"""
+    solves: SolveRecord
+    """what the solves were like"""
+    seconds: dict[str, float]
+    """of the influence on the one query (gradient, solve, directional pass), of the sketches behind relative influence
+    and self-influence, and of the disturbs table"""
+
+
 def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str], SegmentedScores, Solution]]:
     """Influence of every training pair on each query, a few queries at a time.
 
@@ -65,56 +86,51 @@ def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str]
         yield ids, _scores(study, directions), solution
 
 
-def scores_table(
-    study: Study, report: Callable[[int, int], None]
-) -> tuple[pd.DataFrame, SolveRecord, dict[str, float]]:
-    """One row per training pair for the validation query, with the signals beside it.
+def scores_tables(study: Study, report: Callable[[int, int], None]) -> Scored:
+    """Everything about every training pair that the validation loss can tell.
 
     Args:
         study: features, batches, curvature.
-        report: called with (done, 3).
-
-    Returns:
-        The table, what the solves were like, and the seconds of the influence on the one query
-        (gradient, solve, directional pass) and of the sketches behind the relative influence.
+        report: called with (done, 4).
     """
-    started = time.monotonic()
+    seconds, started = {}, time.monotonic()
+
+    def finished(name: str, done: int) -> None:
+        nonlocal started
+        seconds[name], started = time.monotonic() - started, time.monotonic()
+        report(done, 4)
+
     _, scores, solution = next(influence_on(study, [VALIDATION]))
-    one_query_seconds = time.monotonic() - started
-    report(1, 3)
-    changes, sketch_solution = parameter_changes(
-        study.train,
-        study.loss,
-        list(study.segmentations),
-        study.inverse,
-        study.config.sketches,
-        study.config.seed,
-        study.like,
-        study.config.negative_term,
-    )
-    seconds = {"scoring_seconds": one_query_seconds, "sketch_seconds": time.monotonic() - started - one_query_seconds}
-    report(2, 3)
+    finished("scoring_seconds", 1)
+    changes, change_solution = _sketched(parameter_changes, study, study.config.seed)
+    itself, itself_solution = _sketched(self_influence, study, study.config.seed + 1)
+    finished("sketch_seconds", 2)
+    disturbs = _disturbs(study, solution.values / study.segmentations[0].num_pairs)
+    finished("disturbance_seconds", 3)
     train = study.rows("train")
     everyone = torch.arange(len(train))
     features = study.train.features(everyone, everyone)
     table = pd.DataFrame(
         {
             "pair_id": train["pair_id"].to_numpy(),
-            "influence": _column(scores.mean.both),
-            "influence_positive": _column(scores.mean.positive),
-            "influence_negative": _column(scores.mean.negative),
-            "influence_std": _column(scores.std),
-            "relative_influence": _column(relative_influence(scores.mean.both, changes)),
-            "parameter_change": changes.cpu().numpy(),
-            "clip_score": clip_scores(features).cpu().numpy(),
-            "pair_loss": pair_losses(study.train, study.loss, list(study.segmentations)).cpu().numpy(),
+            "influence": _column(scores.mean.both[0]),
+            "influence_positive": _column(scores.mean.positive[0]),
+            "influence_negative": _column(scores.mean.negative[0]),
+            "influence_std": _column(scores.std[0]),
+            "relative_influence": _column(relative_influence(scores.mean.both[0], changes.value)),
+            "parameter_change": _column(changes.value),
+            "parameter_change_error": _column(changes.error),
+            "self_influence": _column(itself.value),
+            "self_influence_error": _column(itself.error),
+            "clip_score": _column(clip_scores(features)),
+            "pair_loss": _column(pair_losses(study.train, study.loss, list(study.segmentations))),
         }
     )
     table = pd.concat([table, suspicion(table)], axis=1)
     table["suggested_caption"] = suggested_captions(features.image, features.text, train["caption"].tolist())
     table["duplicate_group"] = duplicate_groups(train)
-    report(3, 3)
-    return table, SolveRecord.of([solution, sketch_solution]), seconds
+    report(4, 4)
+    return Scored(table, disturbs, SolveRecord.of([solution, change_solution, itself_solution]), seconds)
 
 
 def traces_table(
@@ -165,9 +181,34 @@ def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     ]
 
 
+def _sketched(estimate: Callable[..., tuple[Estimate, Solution]], study: Study, seed: int) -> tuple[Estimate, Solution]:
+    return estimate(
+        study.train,
+        study.loss,
+        list(study.segmentations),
+        study.inverse,
+        study.config.sketches,
+        seed,
+        study.like,
+        study.config.negative_term,
+    )
+
+
+def _disturbs(study: Study, direction: torch.Tensor) -> pd.DataFrame:
+    """Whom each pair disturbs as a negative, one row per two pairs."""
+    found = disturbances(
+        study.train, study.loss, list(study.segmentations), direction, DISTURBED_KEPT, study.config.negative_term
+    )
+    pair, kept = (found.others >= 0).cpu().numpy().nonzero()
+    pair_ids = study.rows("train")["pair_id"].to_numpy()
+    others = pair_ids[found.others.cpu().numpy()[pair, kept]]
+    influence = _column(found.influence)[pair, kept]
+    return pd.DataFrame({"pair_id": pair_ids[pair], "other_pair_id": others, "influence": influence})
+
+
 def _scores(study: Study, directions: torch.Tensor) -> SegmentedScores:
     return segmented_scores(study.train, study.loss, list(study.segmentations), directions, study.config.negative_term)
 
 
 def _column(values: torch.Tensor) -> np.ndarray:
-    return values[0].cpu().numpy()
+    return values.cpu().numpy()

@@ -52,6 +52,10 @@ class Problem:
         removed = self.batch_loss(theta, batch) - self.batch_loss(theta, [p for p in batch if p != pair])
         return torch.autograd.grad(removed, theta)[0]
 
+    def removal_gradients(self) -> Tensor:
+        """`removal_gradient` of every pair, `[pairs, parameters]`."""
+        return torch.stack([self.removal_gradient(pair) for pair in range(self.segmentation.num_pairs)])
+
     def dense_gauss_newton(self) -> Tensor:
         """Σ_m Jᵀ H_S J / n with dense J and H_S, `[parameters, parameters]`."""
         total = torch.zeros(len(self.theta), len(self.theta), dtype=torch.float64)

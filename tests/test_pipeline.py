@@ -29,6 +29,7 @@ COLUMNS = {
     "batches": {"segmentation", "batch_index", "pair_id"},
     "queries": {"query_id", "kind", "pair_id", "true_label", "predicted_label", "correct", "confidence", "loss"},
     "scores": {"pair_id", *ROLES, "influence_std", "relative_influence", "clip_score", "pair_loss", "suspicion"},
+    "disturbs": {"pair_id", "other_pair_id", "influence"},
     "traces": {"query_id", "pair_id", *ROLES, "relative_influence", "side", "rank"},
 }
 
@@ -209,7 +210,8 @@ SPECIFIED = {
     "pairs": "perceptual_hash width height source",
     "rejects": "caption source",
     "queries": "predicted_pair_id margin direction gallery",
-    "scores": "suspicion_rank suggested_caption duplicate_group",
+    "scores": "suspicion_rank suggested_caption duplicate_group self_influence self_influence_error "
+    "parameter_change parameter_change_error",
     "traces": "influence_positive influence_negative",
 }
 
@@ -224,6 +226,11 @@ def test_every_table_has_the_rest_of_its_columns_and_both_roles_carry_weight(tmp
     assert set(found.index) == set(folder.table("pairs").query("split == 'train'")["pair_id"])
     for _, side in traces.groupby(["query_id", "side"]):
         assert side["rank"].tolist() == list(range(1, len(side) + 1))
+    disturbs = folder.table("disturbs")
+    assert (disturbs.groupby("pair_id").size() == 7).all() and (disturbs["pair_id"] != disturbs["other_pair_id"]).all()
+    everyone = disturbs.groupby("pair_id")["influence"].sum()[found.index]  # a batch of eight: all seven others fit
+    np.testing.assert_allclose(everyone, found["influence_negative"], rtol=1e-3, atol=1e-7)
+    assert (found["self_influence"] > 0).all() and (found["self_influence_error"] > 0).all()
 
 
 def test_bad_rows_are_kept_in_the_rejects_with_a_reason_of_their_own(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import cache, charts, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.difference import caption_change
+from dashboard.components.disturbed import disturbed_pairs
 from dashboard.components.facts import score_row
 from dashboard.components.gallery import gallery
 from dashboard.state import Key, annotator, decide, go, store, undo
@@ -76,7 +77,7 @@ if score is None:
     st.info(f"This is a {pair['split']} pair: the model did not learn from it, so it has no influence.")
     st.stop()
 
-score_row(score, len(scores))
+score_row(score, scores)
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.markdown("**What it does to the validation loss**", help=wording.ROLES_IN_WORDS)
@@ -103,6 +104,8 @@ if len(mistakes):
     opened = gallery(prediction_tiles(asked, pairs, run.run_id), key="pair_mistakes")
     if opened:
         go("trace_back", query=opened)
+
+disturbed_pairs(run, pair_id, decisions)
 
 alike = scores[(scores["duplicate_group"] == score["duplicate_group"]) & (scores.index != pair_id)]
 if score["duplicate_group"] >= 0 and len(alike):

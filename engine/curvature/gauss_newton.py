@@ -52,6 +52,29 @@ class GaussNewton:
             total += self.feature_map.pullback(pairs, pairs, logit_cotangents(features, curved))
         return total / self.segmentation.num_pairs + self.damping * directions
 
+    def draw(self, num_draws: int, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Random directions z ~ N(0, G): z = Σ_m J_mᵀ y_m / √n + √λ ε, y_m from the loss's `curvature_sample`.
+
+        Args:
+            num_draws: how many.
+            like: a `[parameters]` tensor that gives size, dtype and device.
+            generator: of the noise, on the CPU, so that every device draws the same.
+
+        Returns:
+            `[num_draws, parameters]`.
+        """
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64).to(like)
+
+        total = like.new_zeros(num_draws, like.shape[-1])
+        for batch in self.segmentation.batches:
+            pairs = torch.as_tensor(batch, device=like.device)
+            features = self.feature_map.features(pairs, pairs)
+            sampled = self.loss.curvature_sample(logits_of(features), normal(2, num_draws, len(batch), len(batch)))
+            total += self.feature_map.pullback(pairs, pairs, logit_cotangents(features, sampled))
+        return total / self.segmentation.num_pairs**0.5 + self.damping**0.5 * normal(num_draws, like.shape[-1])
+
 
 def gauss_newton_inverse(
     config: RunConfig, feature_map: FeatureMap, segmentation: BatchSegmentation, like: Tensor

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.review import Decision, DecisionStore
-from engine.runs import RunFolder
+from engine.runs import RunFolder, write_table
 from engine.sample import sample_folder
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -74,6 +74,42 @@ def test_the_pair_page_decides_relabels_and_undoes(runs_dir: Path, sample_run: R
     next(button for button in app.button if button.label == "Undo").click().run()
     assert store.current().empty
     assert len(store.history()) == 2
+
+
+def test_the_pair_page_says_whom_a_pair_disturbs_and_what_it_does_to_itself(
+    runs_dir: Path, sample_run: RunFolder
+) -> None:
+    score = sample_run.table("scores").nlargest(1, "self_influence").iloc[0]
+    app = open_page("pair", pair=score["pair_id"])
+    assert not app.exception
+    assert "Whom it disturbs" in words_on(app) and "wrong answer** for other pairs" in words_on(app)
+    shown = {metric.label: metric for metric in app.metric}["Effect on itself"]
+    assert shown.value == f"{score['self_influence']:+.2g}"
+    assert shown.delta == f"± {score['self_influence_error']:.1g} nats · rank 1"
+
+
+def test_a_run_of_an_earlier_version_opens_without_what_it_lacks(runs_dir: Path, sample_run: RunFolder) -> None:
+    folder = runs_dir / sample_run.run_id
+    scores = sample_run.table("scores")
+    write_table(
+        folder / "scores.parquet",
+        scores.drop(columns=["self_influence", "self_influence_error", "parameter_change_error"]),
+    )
+    (folder / "disturbs.parquet").unlink()
+    app = open_page("pair", pair=scores["pair_id"].iloc[0])
+    assert not app.exception and not app.error
+    assert "Not computed for this run" in words_on(app)
+    assert "Effect on itself" not in {metric.label for metric in app.metric}
+    assert not open_page("suspicious").exception
+
+
+def test_a_pair_that_disturbs_nobody_says_so(runs_dir: Path, sample_run: RunFolder) -> None:
+    disturbs = sample_run.table("disturbs")
+    pair_id = disturbs["pair_id"].iloc[0]
+    write_table(runs_dir / sample_run.run_id / "disturbs.parquet", disturbs[disturbs["pair_id"] != pair_id])
+    app = open_page("pair", pair=pair_id)
+    assert not app.exception
+    assert "Nobody" in words_on(app)
 
 
 def test_a_test_pair_has_no_influence_and_says_so(runs_dir: Path, sample_run: RunFolder) -> None:

@@ -3,7 +3,15 @@
 import pandas as pd
 import pytest
 
-from dashboard.tables import bar_scale, filtered, for_reading, pair_tiles, prediction_in_words, word_difference
+from dashboard.tables import (
+    bar_scale,
+    disturbed_rows,
+    filtered,
+    for_reading,
+    pair_tiles,
+    prediction_in_words,
+    word_difference,
+)
 
 SCORES = pd.DataFrame(
     {
@@ -98,3 +106,19 @@ def test_history_reads_newest_first_with_undone_rows_named() -> None:
     assert read["verdict"].tolist() == ["undone", "drop"]
     assert read["decided_at"].iloc[1] == "2026-01-02 03:04"
     assert read["new_caption"].tolist() == ["", ""]
+
+
+def test_those_a_pair_disturbs_come_strongest_first_with_one_bar_each() -> None:
+    disturbs = pd.DataFrame(
+        {
+            "pair_id": ["a", "a", "a", "b"],
+            "other_pair_id": ["b", "d", "gone", "a"],
+            "influence": [0.1, -0.4, 9.0, 5.0],
+        }
+    )
+    rows = disturbed_rows(disturbs, SCORES, "a")
+    assert rows["pair_id"].tolist() == ["d", "b"]
+    assert bar_scale(rows) == pytest.approx(0.4, rel=0.05)
+    tiles = pair_tiles(rows, "run", NOTHING)
+    assert [(tile["influence_positive"], tile["influence_negative"]) for tile in tiles] == [(None, -0.4), (None, 0.1)]
+    assert disturbed_rows(disturbs, SCORES, "c").empty
