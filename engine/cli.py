@@ -101,6 +101,18 @@ def _parser() -> argparse.ArgumentParser:
     planted.add_argument("run", help="run folder of the data set with the planted errors")
     planted.add_argument("--truth", help="ground_truth.csv (default: the sample data's)")
 
+    benchmark = _command(commands, "benchmark", _benchmark, "cost of each pass relative to one plain embedding pass")
+    benchmark.add_argument("--model", help="model to measure (default: the sample's)")
+    benchmark.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
+    benchmark.add_argument("--pairs", type=int, default=256, help="pairs of noise (default %(default)s)")
+    benchmark.add_argument("--batch-size", type=int, default=32, help="pairs per batch (default %(default)s)")
+    benchmark.add_argument("--chunk-size", type=int, default=64, help="pairs in memory at once (default %(default)s)")
+    benchmark.add_argument("--queries", type=int, default=8, help="queries asked together (default %(default)s)")
+    benchmark.add_argument("--tiers", nargs="+", default=["lora"], choices=("lora", "all"), help="(default: lora)")
+    benchmark.add_argument("--device", default="auto", help=help_of("device"))
+    benchmark.add_argument("--dtype", default="float32", help=help_of("dtype"))
+    benchmark.add_argument("--out", metavar="FILE", help="write the figures to this .json as well")
+
     _command(commands, "doctor", _doctor, "device, versions, and what is missing")
     return parser
 
@@ -261,6 +273,12 @@ def _planted(options: argparse.Namespace) -> None:
 
     truth = options.truth or sample_folder() / "ground_truth.csv"
     print_planted(RunFolder.open(options.run), truth)
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from engine.benchmark.command import benchmark
+
+    benchmark(options)
 
 
 def _doctor(options: argparse.Namespace) -> int:

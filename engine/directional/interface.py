@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -25,6 +25,10 @@ class Features:
     """`[...]`, natural logarithm of the multiplier of the similarities."""
     logit_bias: Tensor
     """`[...]`, added to every logit; 0 in models without one. Only a sigmoid loss notices it."""
+
+    def of_pairs(self, pairs: Tensor) -> Features:
+        """The rows of these pairs, on both sides."""
+        return replace(self, text=self.text[..., pairs, :], image=self.image[..., pairs, :])
 
 
 class FeatureMap(Protocol):

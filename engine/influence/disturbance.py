@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
-from engine.directional import FeatureMap, Features, logit_tangents, logits_of
+from engine.directional import FeatureMap, logit_tangents, logits_of
 
 Parts = Iterator[tuple[Tensor, Tensor]]
 
@@ -60,8 +60,8 @@ def disturbances(
         """Pairs of each batch, and what they do to each other, `[negatives, anchors]`."""
         for batch in segmentation.batches:
             pairs = torch.as_tensor(batch, device=direction.device)
-            some = _rows(features, pairs)
-            moved = logit_tangents(some, _rows(tangents, pairs))
+            some = features.of_pairs(pairs)
+            moved = logit_tangents(some, tangents.of_pairs(pairs))
             yield pairs, loss.disturbance_derivatives(logits_of(some), moved, negative_term)[0]
 
     candidates = _candidates([parts(one) for one in segmentations], everyone, num_kept)
@@ -98,10 +98,3 @@ def _averaged(segmentations: list[Parts], candidates: Tensor, like: Tensor) -> T
             present[pairs] += 1
             place[pairs] = -1
     return sums / present.clamp(min=1)
-
-
-def _rows(features: Features, pairs: Tensor) -> Features:
-    """The features, or tangents, of some pairs."""
-    return Features(
-        features.text[..., pairs, :], features.image[..., pairs, :], features.log_logit_scale, features.logit_bias
-    )

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss, RoleTerms
-from engine.directional import FeatureMap, logit_tangents, logits_of
+from engine.directional import FeatureMap, Features, logit_tangents, logits_of
+
+KEPT_BYTES = 2**30
+"""feature tangents that stay in memory from one segmentation to the next"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def role_scores(
     directions: Tensor,
     negative_term: str = "exact",
 ) -> RoleTerms:
-    """⟨w, ∇R_k⟩ of every pair for every direction w under one segmentation.
+    """⟨w, ∇R_k⟩ of every pair for every direction w under one segmentation; a batch in memory at a time.
 
     Args:
         feature_map: features of the training pairs.
@@ -47,16 +50,11 @@ def role_scores(
     Returns:
         `[queries, pairs]` by role; NaN for pairs that are in no batch.
     """
-    shape = (directions.shape[0], segmentation.num_pairs)
-    positive = directions.new_full(shape, float("nan"))
-    negative = directions.new_full(shape, float("nan"))
-    for batch in segmentation.batches:
-        pairs = torch.as_tensor(batch, device=directions.device)
-        features = feature_map.features(pairs, pairs)
-        moved = logit_tangents(features, feature_map.tangents(pairs, pairs, directions))
-        terms = loss.removal_derivatives(logits_of(features), moved, negative_term)
-        positive[:, pairs], negative[:, pairs] = terms.positive, terms.negative
-    return RoleTerms(positive, negative)
+
+    def of_batch(pairs: Tensor) -> tuple[Features, Features]:
+        return feature_map.features(pairs, pairs), feature_map.tangents(pairs, pairs, directions)
+
+    return _role_scores(of_batch, loss, segmentation, directions, negative_term)
 
 
 def segmented_scores(
@@ -65,16 +63,50 @@ def segmented_scores(
     segmentations: list[BatchSegmentation],
     directions: Tensor,
     negative_term: str = "exact",
-    after_each: Callable[[], None] = lambda: None,
 ) -> SegmentedScores:
-    """`role_scores` averaged over segmentations; arguments as there, `after_each` is called per segmentation."""
-    positive, negative = [], []
-    for segmentation in segmentations:
-        terms = role_scores(feature_map, loss, segmentation, directions, negative_term)
-        positive.append(terms.positive)
-        negative.append(terms.negative)
-        after_each()
-    positives, negatives = torch.stack(positive), torch.stack(negative)
+    """`role_scores` averaged over segmentations; arguments as there.
+
+    The derivative of a pair's features does not depend on its batch: with several segmentations it is taken once for
+    all pairs, for as many directions at a time as `KEPT_BYTES` hold.
+    """
+    if len(segmentations) == 1:
+        return _averaged([role_scores(feature_map, loss, segmentations[0], directions, negative_term)])
+    everyone = torch.arange(segmentations[0].num_pairs, device=directions.device)
+    features = feature_map.features(everyone, everyone)
+    bytes_each = (features.text.numel() + features.image.numel()) * features.text.element_size()
+    blocks = []
+    for some in directions.split(max(1, KEPT_BYTES // bytes_each)):
+        tangents = feature_map.tangents(everyone, everyone, some)
+
+        def of_batch(pairs: Tensor, tangents: Features = tangents) -> tuple[Features, Features]:
+            return features.of_pairs(pairs), tangents.of_pairs(pairs)
+
+        blocks.append(_averaged([_role_scores(of_batch, loss, one, some, negative_term) for one in segmentations]))
+    mean = RoleTerms(torch.cat([b.mean.positive for b in blocks]), torch.cat([b.mean.negative for b in blocks]))
+    return SegmentedScores(mean, torch.cat([b.std for b in blocks]))
+
+
+def _role_scores(
+    of_batch: Callable[[Tensor], tuple[Features, Features]],
+    loss: ContrastiveLoss,
+    segmentation: BatchSegmentation,
+    like: Tensor,
+    negative_term: str,
+) -> RoleTerms:
+    """`role_scores` from the features of a batch and their tangents."""
+    positive = like.new_full((like.shape[0], segmentation.num_pairs), float("nan"))
+    negative = positive.clone()
+    for batch in segmentation.batches:
+        pairs = torch.as_tensor(batch, device=like.device)
+        features, tangents = of_batch(pairs)
+        terms = loss.removal_derivatives(logits_of(features), logit_tangents(features, tangents), negative_term)
+        positive[:, pairs], negative[:, pairs] = terms.positive, terms.negative
+    return RoleTerms(positive, negative)
+
+
+def _averaged(found: list[RoleTerms]) -> SegmentedScores:
+    positives = torch.stack([terms.positive for terms in found])
+    negatives = torch.stack([terms.negative for terms in found])
     mean = RoleTerms(positives.nanmean(0), negatives.nanmean(0))
     both = positives + negatives
     present = (~both.isnan()).sum(0)

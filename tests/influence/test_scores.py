@@ -1,5 +1,6 @@
 """Influence scores against brute force: autograd per pair and a dense inverse."""
 
+import numpy as np
 import pytest
 import torch
 from oracles import Problem, problem
@@ -103,3 +104,28 @@ def test_a_gradient_per_single_pair_would_be_far_off() -> None:
     alone = torch.autograd.grad(one.batch_loss(theta, [0]), theta)[0]
     truth = one.removal_gradient(0)
     assert alone.norm() < 1e-12 < 1e-3 < truth.norm()
+
+
+def test_several_segmentations_share_one_derivative_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = problem()
+    asked = []
+
+    class Counted(type(given.feature_map)):
+        def tangents(self, texts, images, directions):
+            asked.append(directions.shape[0])
+            return super().tangents(texts, images, directions)
+
+    feature_map = Counted(**vars(given.feature_map))
+    other = BatchSegmentation(tuple(np.split(np.arange(12), 3)), 12)
+    directions = torch.randn(3, len(given.theta), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    both = [given.segmentation, other]
+    found = segmented_scores(feature_map, ClipLoss(), both, directions)
+    assert asked == [3]
+    alone = [role_scores(given.feature_map, ClipLoss(), one, directions).both for one in both]
+    torch.testing.assert_close(found.mean.both, torch.stack(alone).mean(0))
+    monkeypatch.setattr("engine.influence.scores.KEPT_BYTES", 1)
+    blocks = segmented_scores(feature_map, ClipLoss(), both, directions)
+    assert asked == [3, 1, 1, 1]
+    torch.testing.assert_close(blocks.mean.both, found.mean.both)
+    torch.testing.assert_close(blocks.std, found.std)
+    assert found.std.min() > 0
