@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=4, help="Gauss–Newton steps; 1 is the closed form (default %(default)s)"
     )
     whatif.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
+    whatif.add_argument(
+        "--save", metavar="FOLDER", help="write the edited model here: an adapter for the tier lora, else a model"
+    )
     _decisions_option(whatif)
 
     export = _command(commands, "export", _export, "write the decisions of a run to a file")
@@ -244,7 +247,7 @@ def _store(options: argparse.Namespace, folder: RunFolder) -> DecisionStore:
 
 def _whatif(options: argparse.Namespace) -> None:
     from engine.study import load_study
-    from engine.what_if import print_what_if, read_pair_ids, summary, what_if
+    from engine.what_if import check_new_folder, print_what_if, read_pair_ids, save_edited, summary, what_if
 
     folder = RunFolder.open(options.run)
     if options.dropped:
@@ -252,8 +255,13 @@ def _whatif(options: argparse.Namespace) -> None:
         pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
     else:
         pair_ids = read_pair_ids(options.drop)
+    if options.save:
+        check_new_folder(options.save)
     found = what_if(load_study(folder), pair_ids, options.steps)
     print_what_if(found)
+    if options.save:
+        save_edited(found, Path(options.save))
+        print(f"The edited weights are in {options.save}.")
     if options.out:
         write_json(Path(options.out), summary(found))
 

@@ -17,7 +17,7 @@ from engine.curvature import DEFAULT_TOLERANCE, SolveStatus
 from engine.errors import ConfigError, PairsError
 from engine.influence.leave_out import LeftOut, leave_out
 from engine.predictions import metrics, queries_table
-from engine.runs import is_wrong
+from engine.runs import finished_as, is_wrong
 from engine.study import Study
 
 METRICS = {
@@ -65,8 +65,13 @@ def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
         ConfigError: if the run has no curvature, or `steps` is below 1.
         PairsError: if no training pair is named, or all are.
     """
-    if study.config.curvature == "identity":
-        raise ConfigError("a run with a curvature", "--curvature identity", "Run again with gauss-newton.")
+    config = study.config
+    if config.curvature == "identity" or (config.curvature == "datainf" and config.damping is None):
+        raise ConfigError(
+            "a run whose damping stands for the regulariser of the training",
+            f"--curvature {config.curvature}",
+            "Run again with gauss-newton, or with --damping.",
+        )
     if steps < 1:
         raise ConfigError("--steps to be at least 1", str(steps), "Change it.")
     is_out = study.rows("train")["pair_id"].isin(set(pair_ids)).to_numpy()
@@ -105,6 +110,27 @@ def read_pair_ids(path: str | Path) -> list[str]:
         raise PairsError(
             "a .csv with a pair_id column, or a text file with one id per line", f"{path} ({error})", "Check --drop."
         ) from error
+
+
+def check_new_folder(path: str) -> None:
+    """Refuse a folder that is there already, before anything is computed.
+
+    Raises:
+        ConfigError: if something is at `path`.
+    """
+    if Path(path).exists():
+        raise ConfigError("a new folder for --save", f"{path}, which exists", "Name another one.")
+
+
+def save_edited(found: WhatIf, path: Path) -> None:
+    """Write the edited weights as a checkpoint of the model's own format.
+
+    Raises:
+        ModelError: if the model has no place for them (a tower without a projection).
+        StorageError: if the disk refuses.
+    """
+    with finished_as(path) as part:
+        found.study.source.save(part)
 
 
 def summary(found: WhatIf) -> dict[str, Any]:

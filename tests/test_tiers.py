@@ -12,7 +12,7 @@ from engine.errors import ConfigError, ModelError
 from engine.pipeline import run
 from engine.runs import RunFolder
 from engine.study import load_study
-from engine.what_if import what_if
+from engine.what_if import save_edited, what_if
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_what_if_moves_the_adapter_and_saves_one_that_loads(
     out = study.rows("train")["pair_id"].head(3).tolist()
     found = what_if(study, out, steps=2)
     assert found.left_out.objective[-1] < found.left_out.objective[0]
-    found.study.source.save(tmp_path / "adapter")
+    save_edited(found, tmp_path / "adapter")
     edited = run(RunConfig(**{**vars(config), "adapter": str(tmp_path / "adapter"), "out": str(tmp_path / "runs")}))
     losses = edited.table("queries")["loss"]
     np.testing.assert_allclose(losses, found.after["loss"], rtol=1e-6)

@@ -54,6 +54,18 @@ def test_what_makes_no_sense_is_refused(sample_run: RunFolder, tmp_path: Path) -
         what_if(plain, plain.rows("train")["pair_id"].tolist()[:2], 1)
 
 
+def test_the_edited_model_is_saved_as_a_model_that_predicts_what_was_said(tmp_path: Path) -> None:
+    folder = run(small_config(tmp_path))
+    (tmp_path / "ids.txt").write_text("\n".join(load_study(folder).rows("train")["pair_id"].head(4)))
+    command = ["whatif", str(folder.path), "--drop", str(tmp_path / "ids.txt"), "--save", str(tmp_path / "edited")]
+    assert main([*command, "--out", str(tmp_path / "out.json")]) == 0
+    said = json.loads((tmp_path / "out.json").read_text())
+    edited = run(dataclasses.replace(small_config(tmp_path), model=str(tmp_path / "edited")))
+    assert edited.record["metrics"] == pytest.approx(said["after"], rel=1e-5)
+    assert said["after"]["validation_loss"] != pytest.approx(said["before"]["validation_loss"], rel=1e-5)
+    assert main(command) == 1, "a folder that exists is not overwritten"
+
+
 def test_ids_come_from_a_table_or_from_lines(tmp_path: Path) -> None:
     (tmp_path / "ids.csv").write_text("verdict,pair_id\ndrop,007\nkeep,b\n")
     (tmp_path / "ids.txt").write_text("007\n\n b \n")
