@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from engine.config import RunConfig
 from engine.errors import ModelError, PairsError
 from engine.models import load_model
+from engine.models.embeddings import GivenFeatures
 from engine.pairs import image_path, open_image
 from engine.study import device_of
 
@@ -67,11 +68,17 @@ def write_features(
         ModelError: if the model cannot be loaded or gives features that are not finite.
     """
     model = load_model(config.model, device_of(config), getattr(torch, config.dtype))
-    started = time.monotonic()
-    image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
-    text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
-    seconds = time.monotonic() - started
+    started, cut, notes = time.monotonic(), 0, list(model.notes)
     classes = class_names(config, pairs)
+    if isinstance(model, GivenFeatures):
+        image, text = model.features(pairs)
+        if classes:
+            notes.append("Given features have no text encoder for class prompts: classes are passed over.")
+        classes = []
+    else:
+        image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
+        text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
+    seconds = time.monotonic() - started
     prompts = [template.replace("{}", name) for name in classes for template in config.templates]
     prompt_features = _embed_texts(model, prompts, config.chunk_size)[0] if prompts else text[:0]
     folder.mkdir(parents=True)
@@ -86,7 +93,6 @@ def write_features(
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
     save_file(heads, folder / "heads.safetensors")
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
-    notes = list(model.notes)
     if model.heads.logit_bias is not None and config.loss != "siglip":
         notes.append("The model has a logit bias: it was probably trained with a sigmoid loss (--loss siglip).")
     if cut:

@@ -1,6 +1,6 @@
 """Models: one interface, its adapters, and the choice between them.
 
-`--model` is `hf:NAME_OR_FOLDER`, `open_clip:NAME[/TAG]`, `open_clip:FOLDER`, or a bare folder.
+`--model` is `hf:NAME_OR_FOLDER`, `open_clip:NAME[/TAG]`, `open_clip:FOLDER`, `embeddings:FOLDER`, or a bare folder.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from engine.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
+    from engine.models.embeddings import GivenFeatures
     from engine.models.interface import DualEncoder
 
+HASHED = (".json", ".safetensors", ".txt", ".npy", ".parquet")
+"""suffixes of configurations, weights, vocabularies and features"""
 
-def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncoder:
+
+def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncoder | GivenFeatures:
     """Load the model that `spec` names.
 
     Raises:
@@ -28,19 +32,23 @@ def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncod
         from engine.models.transformers_clip import TransformersDualEncoder
 
         return TransformersDualEncoder(source, device, dtype)
+    if kind == "embeddings":
+        from engine.models.embeddings import GivenFeatures
+
+        return GivenFeatures(source, device, dtype)
     from engine.models.open_clip_model import OpenClipDualEncoder
 
     return OpenClipDualEncoder(source, device, dtype)
 
 
 def split_spec(spec: str) -> tuple[str, str]:
-    """("hf" | "open_clip", source) of a model specification; imports no torch.
+    """("hf" | "open_clip" | "embeddings", source) of a model specification; imports no torch.
 
     Raises:
         ModelError: if the specification names no kind and is no recognisable folder.
     """
     kind, colon, source = spec.partition(":")
-    if colon and kind in ("hf", "open_clip"):
+    if colon and kind in ("hf", "open_clip", "embeddings"):
         if not source:
             raise ModelError(f"a name or folder after {kind}:", "nothing", "Write e.g. hf:FOLDER.")
         return kind, source
@@ -49,25 +57,33 @@ def split_spec(spec: str) -> tuple[str, str]:
         return "open_clip", spec
     if (folder / "config.json").is_file():
         return "hf", spec
+    if (folder / "img_emb").is_dir():
+        return "embeddings", spec
     if folder.is_dir():
         raise ModelError(
-            "a model folder with config.json or open_clip_config.json",
+            "a model folder with config.json or open_clip_config.json, or a folder of features with img_emb",
             f"{spec} without either",
             "Point --model at the folder that save_pretrained wrote.",
         )
     raise ModelError(
-        "a model folder, hf:NAME_OR_FOLDER or open_clip:NAME[/TAG]", repr(spec), "Check the path or add the prefix."
+        "a model folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG] or embeddings:FOLDER",
+        repr(spec),
+        "Check the path or add the prefix.",
     )
 
 
 def model_hash(spec: str) -> str:
     """SHA-256 over the files of a local model folder; the specification itself where there is no folder."""
     kind, source = split_spec(spec)
-    digest = hashlib.sha256(kind.encode())
-    folder = Path(source)
-    if not folder.is_dir():
+    if not Path(source).is_dir():
         return hashlib.sha256(spec.encode()).hexdigest()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".txt")):
+    return folder_hash(Path(source), kind)
+
+
+def folder_hash(folder: Path, kind: str = "") -> str:
+    """SHA-256 over `kind` and the names and bytes of the files of a folder that can change a result."""
+    digest = hashlib.sha256(kind.encode())
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in HASHED):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
