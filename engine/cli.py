@@ -16,6 +16,7 @@ from rich.console import Console
 import engine
 from engine.config import RunConfig, help_of
 from engine.errors import ConfigError, EcifError
+from engine.fidelity.options import FidelityOptions
 from engine.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     planted = _command(kinds, "planted", _planted, "detection and trace-back against planted errors")
     planted.add_argument("run", help="run folder of the data set with the planted errors")
     planted.add_argument("--truth", help="ground_truth.csv (default: the sample data's)")
+
+    fidelity = _command(kinds, "fidelity", _fidelity, "predicted against retrained change; resumes where it stopped")
+    fidelity.add_argument("run", help="run folder")
+    for field in dataclasses.fields(FidelityOptions):
+        kind = float if isinstance(field.default, float) else int
+        help_text = f"{field.metadata['help']} (default {'all' if field.default is None else field.default})"
+        fidelity.add_argument("--" + field.name.replace("_", "-"), type=kind, default=field.default, help=help_text)
 
     _command(commands, "doctor", _doctor, "device, versions, and what is missing")
     return parser
@@ -261,6 +269,18 @@ def _planted(options: argparse.Namespace) -> None:
 
     truth = options.truth or sample_folder() / "ground_truth.csv"
     print_planted(RunFolder.open(options.run), truth)
+
+
+def _fidelity(options: argparse.Namespace) -> None:
+    chosen = FidelityOptions(
+        **{field.name: getattr(options, field.name) for field in dataclasses.fields(FidelityOptions)}
+    )
+    from engine.fidelity.experiment import run_fidelity
+    from engine.fidelity.report import print_fidelity
+
+    folder = run_fidelity(RunFolder.open(options.run), chosen, Console(stderr=True))
+    print_fidelity(folder)
+    print(folder)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -53,12 +53,12 @@ def split_spec(spec: str) -> tuple[str, str]:
             raise ModelError(f"a name or folder after {kind}:", "nothing", "Write e.g. hf:FOLDER.")
         return kind, source
     folder = Path(spec)
+    if (folder / "img_emb").is_dir():  # before config.json, which such a folder may have as well
+        return "embeddings", spec
     if (folder / "open_clip_config.json").is_file():
         return "open_clip", spec
     if (folder / "config.json").is_file():
         return "hf", spec
-    if (folder / "img_emb").is_dir():
-        return "embeddings", spec
     if folder.is_dir():
         raise ModelError(
             "a model folder with config.json or open_clip_config.json, or a folder of features with img_emb",
