@@ -102,12 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     planted.add_argument("run", help="run folder of the data set with the planted errors")
     planted.add_argument("--truth", help="ground_truth.csv (default: the sample data's)")
 
-    fidelity = _command(kinds, "fidelity", _fidelity, "predicted against retrained change; resumes where it stopped")
-    fidelity.add_argument("run", help="run folder")
-    for field in dataclasses.fields(FidelityOptions):
-        kind = float if isinstance(field.default, float) else int
-        help_text = f"{field.metadata['help']} (default {'all' if field.default is None else field.default})"
-        fidelity.add_argument("--" + field.name.replace("_", "-"), type=kind, default=field.default, help=help_text)
+    _fidelity_options(
+        _command(kinds, "fidelity", _fidelity, "predicted against retrained change of the validation loss")
+    )
 
     _command(commands, "doctor", _doctor, "device, versions, and what is missing")
     return parser
@@ -123,6 +120,14 @@ def _decisions_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decisions", help="SQLAlchemy URL or file (default $ECIF_DECISIONS, else decisions.sqlite beside the runs)"
     )
+
+
+def _fidelity_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="run folder")
+    for field in dataclasses.fields(FidelityOptions):
+        kind = float if isinstance(field.default, float) else int
+        help_text = f"{field.metadata['help']} (default {'all' if field.default is None else field.default})"
+        parser.add_argument("--" + field.name.replace("_", "-"), type=kind, default=field.default, help=help_text)
 
 
 def _serving_options(parser: argparse.ArgumentParser) -> None:

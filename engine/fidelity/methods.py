@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.batches import BatchSegmentation
-from engine.curvature import DEFAULT_TOLERANCE, inverse_curvature
+from engine.curvature import inverse_curvature
 from engine.directional import logit_tangents, logits_of
 from engine.fidelity.setting import Setting
 from engine.influence.leave_out import leave_out
@@ -23,6 +23,8 @@ from engine.influence.retrain import refine
 from engine.influence.scores import role_scores
 from engine.predictions import validation_gradient
 
+STEP_TOLERANCE = 1e-3
+"""of the solve of one Gauss–Newton step: the step itself is off by more"""
 ROLES = ("positive", "negative", "both")
 
 
@@ -108,7 +110,7 @@ def _gauss_newton_steps(setting: Setting, group: np.ndarray, steps: int) -> Tens
         like=study.like,
         damping=setting.options.damping,
         steps=steps,
-        tolerance=study.config.cg_tolerance or DEFAULT_TOLERANCE[study.like.dtype],
+        tolerance=STEP_TOLERANCE,
         max_iterations=study.config.cg_iterations,
     ).change
 
