@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_RUNS = "ecif_runs"
 STOPPED = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
 FLAGS = {"templates": "--template"}
-TYPES = {"int": int, "float": float, "float | None": float}
+TYPES = {"int": int, "float": float, "int | None": int, "float | None": float}
 _FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
 
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
 
-CURVATURES = ("gauss-newton", "identity")
+CURVATURES = ("gauss-newton", "hessian", "datainf", "ekfac", "identity")
 NEGATIVE_TERMS = ("exact", "first-order")
 TRACE_ROLES = ("positive", "both")
-TIERS = ("heads",)
+TIERS = ("heads", "lora", "all")
+"""named tiers; anything else is a regular expression over parameter names"""
+DERIVATIVES = ("auto", "forward", "central")
 LEAST_PAIRS = {"clip": 1, "siglip": 1, "dcl": 3}
 """pairs that a batch needs, for each loss"""
 LOSSES = tuple(LEAST_PAIRS)
 LARGEST = 2**63
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "{}")
 DEFAULT_RELATIVE_DAMPING = 100.0
+DATAINF_RELATIVE_DAMPING = 0.1
+"""of the reference code; its unit is the mean squared gradient of single pairs, tensor by tensor"""
 
 
 def _option(text: str, **kwargs: Any) -> Any:
@@ -47,17 +52,29 @@ class RunConfig:
     test: str | None = _option("table of test pairs; default: the split column", default=None)
     classes: str | None = _option("file with one class name per line; default: the labels", default=None)
     templates: tuple[str, ...] = _option("prompt templates with {} for the class", default=DEFAULT_TEMPLATES)
-    tier: str = _option("which parameters are studied: heads", default="heads")
+    adapter: str | None = _option("LoRA adapter of the model: a folder that peft saved", default=None)
+    tier: str = _option(
+        "which parameters are studied: heads, lora (the adapter), all, or a regular expression over parameter names",
+        default="heads",
+    )
     log_logit_scale: bool = _option("study the temperature (and a logit bias) as well", default=False)
     loss: str = _option("the training loss: clip (softmax), siglip (sigmoid) or dcl (decoupled)", default="clip")
     batches: str | None = _option("recorded segmentation: table segmentation, batch_index, pair_id", default=None)
     batch_size: int = _option("pairs compared with each other in the loss", default=128)
     segmentations: int = _option("number of seeded segmentations to average over", default=3)
     chunk_size: int = _option("pairs in memory at once; never changes a score", default=256)
-    curvature: str = _option("gauss-newton or identity", default="gauss-newton")
+    curvature: str = _option(
+        "gauss-newton, hessian (exact, indefinite away from an optimum), datainf, ekfac (both closed forms, tensor by "
+        "tensor) or identity",
+        default="gauss-newton",
+    )
+    curvature_pairs: int | None = _option(
+        "build the curvature on whole batches with at least this many pairs; default: on all", default=None
+    )
     damping: float | None = _option("absolute damping", default=None)
     relative_damping: float | None = _option(
-        f"damping as a multiple of the mean diagonal of the curvature (default {DEFAULT_RELATIVE_DAMPING:g})",
+        f"damping as a multiple of the mean diagonal of the curvature (default {DEFAULT_RELATIVE_DAMPING:g}, "
+        f"with datainf {DATAINF_RELATIVE_DAMPING:g})",
         default=None,
     )
     negative_term: str = _option("negative role: exact or first-order", default="exact")
@@ -72,7 +89,14 @@ class RunConfig:
     )
     cg_iterations: int = _option("most conjugate-gradient iterations", default=500)
     device: str = _option("auto, cpu, cuda or mps", default="auto")
-    dtype: str = _option("float32 or float64, for features and scores", default="float32")
+    dtype: str = _option(
+        "float32 or float64, for features and scores; bfloat16 or float16: inside the encoders, the rest in float32",
+        default="float32",
+    )
+    derivative: str = _option(
+        "how full encoders are differentiated along a direction: forward (exact), central (differences) or auto",
+        default="auto",
+    )
     seed: int = _option("seed of segmentations, held-out split and sketches", default=0)
     out: str = _option("folder that holds the runs", default="ecif_runs")
     name: str | None = _option("name of the run; default: the name of the pairs table", default=None)
@@ -81,7 +105,8 @@ class RunConfig:
         for one in dataclasses.fields(self):
             _check_type(one.name, getattr(self, one.name), str(one.type))
         object.__setattr__(self, "templates", tuple(self.templates))
-        _check_choice("tier", self.tier, TIERS)
+        _check_tier(self.tier, self.adapter)
+        _check_choice("derivative", self.derivative, DERIVATIVES)
         _check_choice("loss", self.loss, LOSSES)
         _check_choice("curvature", self.curvature, CURVATURES)
         _check_choice("negative_term", self.negative_term, NEGATIVE_TERMS)
@@ -98,6 +123,14 @@ class RunConfig:
             ("seed", 0),
         ):
             _check_whole(name, getattr(self, name), least)
+        if self.curvature_pairs is not None:
+            _check_whole("curvature_pairs", self.curvature_pairs, 1)
+        if self.derivative == "central" and self.dtype in ("bfloat16", "float16"):
+            raise ConfigError(
+                "--derivative forward or --dtype float32",
+                f"central differences in {self.dtype}",
+                "Differences of rounded features are mostly rounding.",
+            )
         if self.damping is not None and self.relative_damping is not None:
             raise ConfigError("either damping or relative_damping", "both", "Leave one of them out.")
         if self.loss == "siglip" and self.negative_term == "first-order":
@@ -115,7 +148,9 @@ class RunConfig:
         """The relative damping that applies; None if an absolute damping was given."""
         if self.damping is not None:
             return None
-        return DEFAULT_RELATIVE_DAMPING if self.relative_damping is None else self.relative_damping
+        if self.relative_damping is not None:
+            return self.relative_damping
+        return DATAINF_RELATIVE_DAMPING if self.curvature == "datainf" else DEFAULT_RELATIVE_DAMPING
 
     def to_json(self) -> str:
         """The configuration as JSON text that `from_json` reads back."""
@@ -186,6 +221,17 @@ def _check_type(name: str, value: object, kind: str) -> None:
     if wrong.get(kind, False):
         words = {"bool": "true or false", "tuple[str, ...]": "a list of texts"}.get(kind, "a text")
         raise ConfigError(f"{name} to be {words}", repr(value), "Change it.")
+
+
+def _check_tier(tier: str, adapter: str | None) -> None:
+    if tier == "lora" and adapter is None:
+        raise ConfigError("--adapter FOLDER with --tier lora", "none", "Give the folder that peft saved.")
+    try:
+        re.compile(tier)
+    except re.error as error:
+        raise ConfigError(
+            "--tier to be heads, lora, all or a regular expression", f"{tier!r} ({error})", "Change it."
+        ) from error
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

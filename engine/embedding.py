@@ -15,10 +15,11 @@ import torch
 from safetensors.torch import save_file
 
 from engine.config import RunConfig
-from engine.errors import ModelError, PairsError
-from engine.models import load_model
+from engine.errors import ConfigError, ModelError, PairsError
+from engine.models import load_model, model_hash, split_spec
 from engine.models.embeddings import GivenFeatures
 from engine.pairs import image_path, open_image
+from engine.sources.encoders import load_encoder
 from engine.study import device_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def class_names(config: RunConfig, pairs: pd.DataFrame) -> list[str]:
     return names
 
 
+@torch.no_grad()
 def write_features(
     folder: Path, config: RunConfig, pairs: pd.DataFrame, report: Callable[[int, int], None]
 ) -> dict[str, object]:
@@ -67,7 +69,7 @@ def write_features(
     Raises:
         ModelError: if the model cannot be loaded or gives features that are not finite.
     """
-    model = load_model(config.model, device_of(config), getattr(torch, config.dtype))
+    model = _encoder(config)
     started, cut, notes = time.monotonic(), 0, list(model.notes)
     classes = class_names(config, pairs)
     if isinstance(model, GivenFeatures):
@@ -87,7 +89,7 @@ def write_features(
             raise ModelError(
                 "finite features",
                 f"NaN or infinity in the {name} features of {config.model}",
-                "The weights are damaged, or try --dtype float64.",
+                "The weights are damaged, or overflow in this precision: try --dtype float32 or float64.",
             )
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
@@ -98,6 +100,18 @@ def write_features(
     if cut:
         notes.append(f"Captions that fill the model's text length or were cut to it: {cut}.")
     return {"embedding_seconds": seconds, "notes": notes}
+
+
+def _encoder(config: RunConfig) -> DualEncoder | GivenFeatures:
+    device, kind = device_of(config), split_spec(config.model)[0]
+    if kind != "embeddings":
+        found, _ = load_encoder(config.model, model_hash(config.model), config.adapter, False, device, config.dtype)
+        return found
+    if config.tier != "heads" or config.adapter:
+        raise ConfigError(
+            "--tier heads and no --adapter with given features", f"--tier {config.tier}", "There is no encoder."
+        )
+    return load_model(config.model, device, getattr(torch, config.dtype))
 
 
 def _image_chunks(

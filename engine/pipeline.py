@@ -40,7 +40,8 @@ from engine.runs import (
 )
 
 Report = Callable[[int, int], None]
-PATH_FIELDS = ("pairs", "validation", "test", "classes", "batches")
+TABLE_FIELDS = ("pairs", "validation", "test", "classes", "batches")
+PATH_FIELDS = (*TABLE_FIELDS, "adapter")
 
 
 def run(config: RunConfig, console: Console | None = None) -> RunFolder:
@@ -57,7 +58,7 @@ def run(config: RunConfig, console: Console | None = None) -> RunFolder:
         EcifError: whatever a user can mend, as one sentence.
     """
     split_spec(config.model)
-    hashes = {"pairs": _hash_tables(config), "model": model_hash(config.model)}
+    hashes = {"pairs": _hash_tables(config), "model": model_hash(config.model, config.adapter)}
     config = _with_absolute_paths(config)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.name or Path(config.pairs).stem).strip("-") or "run"
     path = Path(config.out) / f"{name}-{config.digest(hashes['pairs'], hashes['model'])}"
@@ -218,6 +219,7 @@ def _score(folder: RunFolder, report: Report) -> None:
         damping=study.inverse.damping,
         curvature={"name": study.config.curvature, **dataclasses.asdict(solves)},
         num_parameters=study.train.subset.num_parameters,
+        derivative=study.source.record,
         cost=seconds,
     )
     write_table(folder.path / "scores.parquet", table)
@@ -264,7 +266,7 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
 
 def _hash_tables(config: RunConfig) -> str:
     digest = hashlib.sha256()
-    for name in PATH_FIELDS:
+    for name in TABLE_FIELDS:
         path = getattr(config, name)
         if not path:
             continue

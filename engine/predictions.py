@@ -84,7 +84,7 @@ def _classification_rows(study: Study) -> pd.DataFrame:
     truth = study.labels(study.test_split)
     labelled = np.flatnonzero(truth >= 0)
     images = torch.as_tensor(labelled)
-    features = study.zero_shot.features(torch.arange(len(study.prompts)), images)
+    features = study.zero_shot.features(torch.arange(study.source.num_prompts), images)
     found = classify(features, torch.as_tensor(truth[labelled]).to(features.image.device), len(study.config.templates))
     names = np.array(study.classes, dtype=object)
     return pd.DataFrame(
@@ -135,9 +135,9 @@ def _classification_gradients(study: Study, wanted: list[int], ids: np.ndarray) 
     truth = study.labels(study.test_split)
     for start in range(0, len(wanted), QUERIES_AT_ONCE):
         images = np.array(wanted[start : start + QUERIES_AT_ONCE])
-        labels = torch.as_tensor(truth[images]).to(study.image.device)
+        labels = torch.as_tensor(truth[images]).to(study.like.device)
         found = classification_gradients(
-            study.zero_shot, torch.as_tensor(images), labels, len(study.prompts), len(study.config.templates)
+            study.zero_shot, torch.as_tensor(images), labels, study.source.num_prompts, len(study.config.templates)
         )
         yield [f"classification:{pair_id}" for pair_id in ids[images]], found
 
@@ -149,6 +149,6 @@ def _retrieval_gradients(study: Study, wanted: list[int], ids: np.ndarray) -> It
         for start in range(0, len(asked), QUERIES_AT_ONCE):
             some = asked[start : start + QUERIES_AT_ONCE]
             found = retrieval_gradients(
-                feature_map, study.loss, torch.as_tensor(batch), torch.as_tensor(some).to(study.image.device)
+                feature_map, study.loss, torch.as_tensor(batch), torch.as_tensor(some).to(study.like.device)
             )
             yield [f"retrieval:{pair_id}" for pair_id in ids[batch[some]]], found

@@ -1,6 +1,7 @@
 """A study: everything the scores need, put together from the files of a run folder.
 
-The run folder holds the cached penultimate features; loading a study needs no model and no images.
+The run folder holds the cached penultimate features. With the tier heads nothing else is needed; other tiers load the
+model and read the images again.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +22,12 @@ from engine.batches import BatchSegmentation, read_segmentations
 from engine.config import RunConfig
 from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature import InverseCurvature, inverse_curvature
-from engine.directional import HeadsFeatureMap
+from engine.directional import FeatureMap
 from engine.errors import ConfigError, RunFolderDamaged
 from engine.models.interface import Heads
+from engine.models.precision import weights_dtype
 from engine.runs import RunFolder
+from engine.sources import FeatureSource, HeadsSource, load_encoder_source
 
 FEATURE_FILES = ("image", "text", "prompts")
 
@@ -55,13 +59,8 @@ class Study:
     """the pairs table, all splits, in pair_index order"""
     classes: tuple[str, ...]
     """class names of the zero-shot queries; empty without labels"""
-    heads: Heads
-    image: Tensor
-    """penultimate image features of all pairs, `[pairs, image_dim]`"""
-    text: Tensor
-    """penultimate text features of all pairs, `[pairs, text_dim]`"""
-    prompts: Tensor
-    """penultimate text features of the prompts, class by class, `[prompts, text_dim]`"""
+    source: FeatureSource
+    """feature maps of the pairs and of the class prompts"""
     segmentations: tuple[BatchSegmentation, ...]
     """batches of training pairs"""
     recorded_damping: float | None = None
@@ -81,31 +80,34 @@ class Study:
         """The pairs of one split, in table order."""
         return self.pairs[self.pairs["split"] == split]
 
-    def feature_map(self, split: str) -> HeadsFeatureMap:
+    def feature_map(self, split: str) -> FeatureMap:
         """Features of the pairs of one split; index = position within the split."""
-        positions = torch.tensor(self.rows(split)["pair_index"].to_numpy(copy=True), device=self.image.device)
-        return self._map(self.text[positions], self.image[positions])
+        return self.source.pairs(self._positions(split))
 
     @cached_property
-    def train(self) -> HeadsFeatureMap:
+    def train(self) -> FeatureMap:
         """Features of the training pairs."""
         return self.feature_map("train")
 
     @cached_property
-    def zero_shot(self) -> HeadsFeatureMap:
+    def zero_shot(self) -> FeatureMap:
         """Texts are the prompts, images are the test images."""
-        return self._map(self.prompts, self.feature_map(self.test_split).image_inputs)
+        return self.source.zero_shot(self._positions(self.test_split))
 
-    @property
+    @cached_property
     def like(self) -> Tensor:
         """A `[parameters]` tensor that gives size, dtype and device of directions."""
-        return self.image.new_empty(self.train.subset.num_parameters)
+        return torch.empty_like(self.source.theta)
+
+    def moved(self, change: Tensor) -> Study:
+        """The same study at θ̂ + `change`, `[parameters]`."""
+        return replace(self, source=self.source.moved(change))
 
     @cached_property
     def inverse(self) -> InverseCurvature:
         """The inverse curvature; shared by all segmentations, built on the first of them."""
         config = self.config
-        if self.recorded_damping:
+        if self.recorded_damping and config.curvature != "datainf":  # whose damping is one number per tensor
             config = replace(config, damping=self.recorded_damping, relative_damping=None)
         return inverse_curvature(config, self.train, self.segmentations[0], self.like)
 
@@ -114,8 +116,8 @@ class Study:
         index = {name: number for number, name in enumerate(self.classes)}
         return self.rows(split)["label"].map(lambda name: index.get(name, -1)).to_numpy(dtype=np.int64)
 
-    def _map(self, text: Tensor, image: Tensor) -> HeadsFeatureMap:
-        return HeadsFeatureMap(self.heads, text, image, self.config.log_logit_scale, self.config.chunk_size)
+    def _positions(self, split: str) -> Tensor:
+        return torch.tensor(self.rows(split)["pair_index"].to_numpy(copy=True))
 
 
 def load_study(run: RunFolder) -> Study:
@@ -126,7 +128,7 @@ def load_study(run: RunFolder) -> Study:
         RunFolderDamaged: if a file cannot be read.
     """
     config = run.config
-    device, dtype = device_of(config), getattr(torch, config.dtype)
+    device, dtype = device_of(config), weights_dtype(getattr(torch, config.dtype))
     pairs = run.table("pairs")
     ids = pairs.loc[pairs["split"] == "train", "pair_id"]
     segmentations, _ = read_segmentations(run.path / "batches.parquet", ids)
@@ -140,12 +142,27 @@ def load_study(run: RunFolder) -> Study:
             f"readable files in {folder}", str(error), "Delete that folder and run again: it is computed anew."
         ) from error
     tensors = {name: torch.from_numpy(array).to(device, dtype) for name, array in arrays.items()}
-    return Study(
-        config,
-        pairs,
-        classes,
-        heads.to(device, dtype),
-        **tensors,
-        segmentations=tuple(segmentations),
-        recorded_damping=run.record.get("damping"),
-    )
+    heads = heads.to(device, dtype)
+    source: FeatureSource = HeadsSource(config.model, heads, **tensors, **_heads_options(config))
+    if config.tier != "heads":
+        prompts = [template.replace("{}", name) for name in classes for template in config.templates]
+        source = load_encoder_source(config, pairs, prompts, _unit_features(source), device)
+    return Study(config, pairs, classes, source, tuple(segmentations), recorded_damping=run.record.get("damping"))
+
+
+def _heads_options(config: RunConfig) -> dict[str, Any]:
+    return {
+        "log_logit_scale": config.log_logit_scale,
+        "chunk_size": config.chunk_size,
+        "adapter": config.adapter,
+    }
+
+
+def _unit_features(source: HeadsSource) -> dict[str, Tensor]:
+    """Unit features of all pairs (and of the prompts, after the captions) as the embedding step found them."""
+    everyone, prompts = torch.arange(len(source.image)), torch.arange(source.num_prompts)
+    found = source.pairs(everyone).features(everyone, everyone)
+    texts = [found.text]
+    if source.num_prompts:
+        texts.append(source.zero_shot(everyone).features(prompts, everyone[:0]).text)
+    return {"image": found.image, "text": torch.cat(texts)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class WhatIf:
     after: pd.DataFrame
     """the queries table of the model without the pairs, same rows"""
     left_out: LeftOut
+    study: Study
+    """the study at the parameters without the pairs"""
 
     @property
     def mended(self) -> pd.DataFrame:
@@ -85,8 +87,8 @@ def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
         tolerance=study.config.cg_tolerance or DEFAULT_TOLERANCE[study.like.dtype],
         max_iterations=study.config.cg_iterations,
     )
-    without = replace(study, heads=study.train.moved(found.change).heads)
-    return WhatIf(int(is_out.sum()), queries_table(study), queries_table(without), found)
+    without = study.moved(found.change)
+    return WhatIf(int(is_out.sum()), queries_table(study), queries_table(without), found, without)
 
 
 def read_pair_ids(path: str | Path) -> list[str]:

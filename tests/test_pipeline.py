@@ -94,9 +94,7 @@ def given_batches(table: Path) -> Path:
 def brute_force(folder: RunFolder) -> np.ndarray:
     """Influence on the validation loss from its definition, with autograd and a dense solve in logit space."""
     study = load_study(folder)
-    one = Problem(
-        study.train, study.segmentations[0], torch.cat([study.heads.text.flatten(), study.heads.image.flatten()])
-    )
+    one = Problem(study.train, study.segmentations[0], study.source.theta)
     validation = Problem(study.feature_map("validation"), study.segmentations[0], one.theta)
     theta = one.theta.clone().requires_grad_()
     count = len(study.rows("validation"))

@@ -1,74 +1,60 @@
 """Curvature of the training objective and its inverse: one operator interface, one registry.
 
-`inverse_curvature` gives what the scores need of a curvature: `solve(gradients)`.
+`inverse_curvature` gives what the scores need of a curvature: `solve(gradients)`. A new curvature is one file with one
+builder, and one line in `BUILDERS`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
-import torch
 from torch import Tensor
 
 from engine.batches import BatchSegmentation
 from engine.config import RunConfig
-from engine.contrastive import LOSSES
-from engine.curvature.gauss_newton import GaussNewton
+from engine.curvature.datainf import DataInf, datainf_inverse
+from engine.curvature.ekfac import Ekfac, ekfac_inverse
+from engine.curvature.gauss_newton import GaussNewton, gauss_newton_inverse
+from engine.curvature.hessian import Hessian, hessian_inverse
+from engine.curvature.inverse import (
+    DEFAULT_TOLERANCE,
+    Builder,
+    IdentityCurvature,
+    InverseCurvature,
+    IterativeInverse,
+    identity_inverse,
+)
 from engine.curvature.operator import LinearOperator, mean_diagonal
 from engine.curvature.solve import Solution, SolveStatus, conjugate_gradients
+from engine.curvature.subsample import curvature_segmentation, subsampled
 from engine.directional import FeatureMap
 
 __all__ = [
-    "DEFAULT_TOLERANCE",
-    "GaussNewton",
-    "IdentityCurvature",
+    "BUILDERS",
+    "inverse_curvature",
+    "curvature_segmentation",
+    "subsampled",
     "InverseCurvature",
     "IterativeInverse",
+    "IdentityCurvature",
     "LinearOperator",
+    "GaussNewton",
+    "Hessian",
+    "DataInf",
+    "Ekfac",
+    "mean_diagonal",
+    "DEFAULT_TOLERANCE",
     "Solution",
     "SolveStatus",
     "conjugate_gradients",
-    "inverse_curvature",
-    "mean_diagonal",
 ]
 
-DEFAULT_TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
-
-
-class InverseCurvature(Protocol):
-    """H⁻¹ applied to gradients."""
-
-    damping: float
-    """the absolute damping in force (0 for the identity)"""
-
-    def solve(self, gradients: Tensor) -> Solution:
-        """H⁻¹ g for each row of `gradients`, `[queries, parameters]`."""
-
-
-@dataclass(frozen=True)
-class IterativeInverse:
-    """The inverse of an operator by conjugate gradients."""
-
-    operator: LinearOperator
-    damping: float
-    tolerance: float
-    max_iterations: int
-
-    def solve(self, gradients: Tensor) -> Solution:
-        """H⁻¹ g by conjugate gradients, with its residual and status."""
-        return conjugate_gradients(self.operator, gradients, self.tolerance, self.max_iterations)
-
-
-@dataclass(frozen=True)
-class IdentityCurvature:
-    """H = I: the scores become gradient dot products (the TracIn-style baseline)."""
-
-    damping: float = 0.0
-
-    def solve(self, gradients: Tensor) -> Solution:
-        """The gradients themselves."""
-        return Solution(gradients, gradients.new_zeros(gradients.shape[0]), 0, SolveStatus.CONVERGED)
+BUILDERS: dict[str, Builder] = {
+    "gauss-newton": gauss_newton_inverse,
+    "hessian": hessian_inverse,
+    "datainf": datainf_inverse,
+    "ekfac": ekfac_inverse,
+    "identity": identity_inverse,
+}
+"""the curvatures of `engine.config.CURVATURES` by name"""
 
 
 def inverse_curvature(
@@ -77,16 +63,12 @@ def inverse_curvature(
     """The inverse curvature that `config` asks for.
 
     Args:
-        config: curvature, damping, tolerance.
+        config: curvature, the pairs it is built on, damping, tolerance.
         feature_map: features of the training pairs.
-        segmentation: batches of the training objective.
+        segmentation: batches of the training objective; `curvature_segmentation` says which of them are used.
         like: a tensor `[parameters]` with the dtype and device of directions.
+
+    Raises:
+        SolveError: if a closed form has no gradient to be built on, or meets one that is not finite.
     """
-    if config.curvature == "identity":
-        return IdentityCurvature()
-    operator = GaussNewton(feature_map, LOSSES[config.loss], segmentation)
-    damping = config.damping
-    if damping is None:
-        damping = config.relative_damping_in_force * mean_diagonal(operator, like, seed=config.seed)
-    tolerance = config.cg_tolerance or DEFAULT_TOLERANCE[like.dtype]
-    return IterativeInverse(operator.damped(damping), damping, tolerance, config.cg_iterations)
+    return BUILDERS[config.curvature](config, feature_map, curvature_segmentation(config, segmentation), like)

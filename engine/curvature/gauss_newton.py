@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from engine.batches import BatchSegmentation
-from engine.contrastive import ContrastiveLoss
+from engine.config import RunConfig
+from engine.contrastive import LOSSES, ContrastiveLoss
+from engine.curvature.inverse import IterativeInverse, absolute_damping
 from engine.directional import FeatureMap, logit_cotangents, logit_tangents, logits_of
 
 
@@ -49,3 +51,12 @@ class GaussNewton:
             curved = self.loss.curvature_product(logits_of(features), moved)
             total += self.feature_map.pullback(pairs, pairs, logit_cotangents(features, curved))
         return total / self.segmentation.num_pairs + self.damping * directions
+
+
+def gauss_newton_inverse(
+    config: RunConfig, feature_map: FeatureMap, segmentation: BatchSegmentation, like: Tensor
+) -> IterativeInverse:
+    """The inverse of Gauss–Newton by conjugate gradients."""
+    operator = GaussNewton(feature_map, LOSSES[config.loss], segmentation)
+    damping = absolute_damping(config, operator, like)
+    return IterativeInverse.of(config, operator.damped(damping), damping, like)

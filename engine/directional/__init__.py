@@ -4,7 +4,25 @@ Everything the losses, curvatures and scores know of a model is a `FeatureMap`: 
 directional derivative (tangents) and its transpose (pullback). A new parameter subset is one new file here.
 """
 
+from engine.directional.encoders import EncoderFeatureMap, EncoderTowers
 from engine.directional.heads import HeadsFeatureMap
-from engine.directional.interface import FeatureMap, Features, logit_cotangents, logit_tangents, logits_of
+from engine.directional.interface import (
+    FeatureMap,
+    Features,
+    KnowsPullbackNorms,
+    logit_cotangents,
+    logit_tangents,
+    logits_of,
+)
 
-__all__ = ["FeatureMap", "Features", "HeadsFeatureMap", "logit_cotangents", "logit_tangents", "logits_of"]
+__all__ = [
+    "EncoderFeatureMap",
+    "EncoderTowers",
+    "FeatureMap",
+    "Features",
+    "HeadsFeatureMap",
+    "KnowsPullbackNorms",
+    "logit_cotangents",
+    "logit_tangents",
+    "logits_of",
+]

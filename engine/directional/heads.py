@@ -2,7 +2,7 @@
 
     feature = y / ‖y‖,   y = W x + b         d feature = (dy − feature (feature · dy)) / ‖y‖,   dy = dW x
 
-Closed form in both directions; no encoder pass is needed.
+Closed form in both directions, and for the second derivative; no encoder pass is needed.
 """
 
 from __future__ import annotations
@@ -92,6 +92,39 @@ class HeadsFeatureMap:
         }
         return self.subset.flatten({name: parts[name] for name in self.subset.shapes})
 
+    def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
+        """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.
+
+        The log logit scale and the bias are features themselves, so they do not bend.
+        """
+        moved = self.subset.unflatten(directions)
+        parts = {name: torch.zeros_like(part) for name, part in moved.items()}
+        parts["text_head"] = self._tower_pullback_tangents(
+            self.text_inputs[texts], self.heads.text, self.heads.text_bias, cotangents.text, moved["text_head"]
+        )
+        parts["image_head"] = self._tower_pullback_tangents(
+            self.image_inputs[images], self.heads.image, self.heads.image_bias, cotangents.image, moved["image_head"]
+        )
+        return self.subset.flatten(parts)
+
+    def squared_pullback_norms(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
+        """Squared norm of `pullback` in each tensor of the subset, `[queries, tensors]`.
+
+        A head's gradient is Σ_t dy_t x_tᵀ. Its norm stays when the inputs are written in an orthonormal basis of what
+        they span, which for a batch of fewer inputs than input dimensions is smaller.
+        """
+        norms = {
+            "text_head": self._squared_tower_norms(
+                self.text_inputs[texts], self.heads.text, self.heads.text_bias, cotangents.text
+            ),
+            "image_head": self._squared_tower_norms(
+                self.image_inputs[images], self.heads.image, self.heads.image_bias, cotangents.image
+            ),
+            "log_logit_scale": cotangents.log_logit_scale.square(),
+            "logit_bias": cotangents.logit_bias.square(),
+        }
+        return torch.stack([norms[name] for name in self.subset.shapes], 1)
+
     def _tower_tangents(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, moved: Tensor) -> Tensor:
         chunks = []
         for rows in inputs.split(self.chunk_size):
@@ -100,11 +133,28 @@ class HeadsFeatureMap:
         return torch.cat(chunks, 1)
 
     def _tower_pullback(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
-        total = weight.new_zeros(cotangent.shape[0], *weight.shape)
+        total = None
         for rows, part in zip(inputs.split(self.chunk_size), cotangent.split(self.chunk_size, 1), strict=True):
             unit, norm = _unit(rows, weight, bias)
-            total += _tangent_to_sphere(part, unit, norm).transpose(1, 2) @ rows
+            gradient = _tangent_to_sphere(part, unit, norm).transpose(1, 2) @ rows
+            total = gradient if total is None else total.add_(gradient)
         return total
+
+    def _tower_pullback_tangents(
+        self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor, moved: Tensor
+    ) -> Tensor:
+        total = torch.zeros_like(moved)
+        for rows, part in zip(inputs.split(self.chunk_size), cotangent.split(self.chunk_size, 1), strict=True):
+            unit, norm = _unit(rows, weight, bias)
+            step = rows @ moved.transpose(1, 2)
+            total += _bend_of_sphere(part, step, unit, norm).transpose(1, 2) @ rows
+        return total
+
+    def _squared_tower_norms(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
+        unit, norm = _unit(inputs, weight, bias)
+        coordinates = torch.linalg.qr(inputs.T).R
+        gradient = coordinates @ _tangent_to_sphere(cotangent, unit, norm)
+        return torch.linalg.vector_norm(gradient, dim=(1, 2)).square()
 
 
 def _unit(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -119,3 +169,12 @@ def _unit(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, 
 def _tangent_to_sphere(vectors: Tensor, unit: Tensor, norm: Tensor) -> Tensor:
     """(v − unit (unit · v)) / norm: the derivative of normalising, and its own transpose."""
     return (vectors - unit * (vectors * unit).sum(-1, keepdim=True)) / norm
+
+
+def _bend_of_sphere(cotangent: Tensor, step: Tensor, unit: Tensor, norm: Tensor) -> Tensor:
+    """Derivative of `_tangent_to_sphere(cotangent)` as the point before normalising moves by `step`."""
+    moved_unit = _tangent_to_sphere(step, unit, norm)
+    moved_norm = (unit * step).sum(-1, keepdim=True)
+    along = (cotangent * unit).sum(-1, keepdim=True)
+    turned = moved_unit * along + unit * (cotangent * moved_unit).sum(-1, keepdim=True)
+    return -(turned + _tangent_to_sphere(cotangent, unit, norm) * moved_norm) / norm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -41,8 +41,22 @@ class FeatureMap(Protocol):
     def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
         """Transpose of `tangents`: gradients `[queries, parameters]` of what has these cotangents."""
 
+    def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
+        """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.
+
+        The cotangents have a leading axis of 1 or `[queries]`. It is what the map's own bend adds to a Hessian.
+        """
+
     def moved(self, change: Tensor) -> FeatureMap:
         """The same map at θ̂ + `change`, `[parameters]`."""
+
+
+@runtime_checkable
+class KnowsPullbackNorms(Protocol):
+    """What a feature map may offer besides: norms of pullbacks for less than the pullbacks cost."""
+
+    def squared_pullback_norms(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
+        """Squared norm of `pullback` in each tensor of the subset, `[queries, tensors]`."""
 
 
 def logits_of(features: Features) -> Tensor:

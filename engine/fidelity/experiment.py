@@ -23,7 +23,7 @@ from engine.fidelity.judge import judged, summary
 from engine.fidelity.methods import REFINED, linear_predictions
 from engine.fidelity.options import FidelityOptions
 from engine.fidelity.report import write_report
-from engine.fidelity.setting import Setting, fitted_setting, measure, moved_study
+from engine.fidelity.setting import Setting, fitted_setting, measure
 from engine.progress import RunProgress
 from engine.runs import RunFolder, storage_errors, write_json, write_table
 from engine.study import load_study
@@ -104,7 +104,7 @@ def _retrained(setting: Setting, folder: Path, report: Callable[[int, int], None
             for name in REFINED
         ]
         found = setting.retrained(group)
-        after = measure(moved_study(setting.start, found.change))
+        after = measure(setting.start.moved(found.change))
         truth.append(
             {
                 "group": number,
@@ -128,7 +128,7 @@ def _edited(setting: Setting, group: np.ndarray, name: str, loss: float, accurac
     started = time.monotonic()
     change = REFINED[name](setting, group)
     seconds = time.monotonic() - started
-    after = measure(moved_study(setting.fitted, change))
+    after = measure(setting.fitted.moved(change))
     return {
         "loss_change": after.validation_loss - loss,
         "accuracy_change": after.accuracy - accuracy,
@@ -173,6 +173,6 @@ def _restart_difference(setting: Setting, truth: pd.DataFrame) -> float:
     base, differences = measure(setting.fitted).validation_loss, []
     for number, expected in list(zip(random["group"], random["loss_change"], strict=True))[:RESTARTS]:
         found = setting.retrained(setting.group(number), start=setting.fit)
-        loss = measure(moved_study(setting.start, found.change)).validation_loss
+        loss = measure(setting.start.moved(found.change)).validation_loss
         differences.append(abs(loss - base - expected))
     return max(differences) / float(random["loss_change"].std())

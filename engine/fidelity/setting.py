@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,6 @@ class Setting:
         )
 
 
-def moved_study(study: Study, change: Tensor) -> Study:
-    """The study with its parameters moved by `change`, `[parameters]`."""
-    return replace(study, heads=study.train.moved(change).heads)
-
-
 def measure(study: Study) -> Measured:
     """Validation loss and zero-shot accuracy of a model."""
     loss, _ = validation_gradient(study)
@@ -80,7 +75,7 @@ def measure(study: Study) -> Measured:
     if not study.classes or not len(labelled):
         return Measured(loss, float("nan"))
     images = torch.as_tensor(labelled)
-    features = study.zero_shot.features(torch.arange(len(study.prompts)), images)
+    features = study.zero_shot.features(torch.arange(study.source.num_prompts), images)
     labels = torch.as_tensor(truth[labelled]).to(features.image.device)
     found = classify(features, labels, len(study.config.templates))
     return Measured(loss, float(found.correct.double().mean()))
@@ -122,13 +117,13 @@ def fitted_setting(study: Study, options: FidelityOptions, folder: Path) -> Sett
         found = empty.retrained(nobody)
         with finished_as(folder / "fit.safetensors") as part:
             save_file({"change": found.change.cpu()}, part)
-        fitted = moved_study(study, found.change)
+        fitted = study.moved(found.change)
         write_json(folder / "fit.json", _facts(study, fitted, found, segmentation))
         members = np.sort(np.concatenate(segmentation.batches))
         write_table(folder / "groups.parquet", draw_groups(members, _suspicion(fitted, segmentation, members), options))
     fit = load_file(folder / "fit.safetensors")["change"].to(study.like)
     groups = pd.read_parquet(folder / "groups.parquet")
-    return Setting(options, study, moved_study(study, fit), fit, segmentation, groups)
+    return Setting(options, study, study.moved(fit), fit, segmentation, groups)
 
 
 def _facts(start: Study, fitted: Study, found: Retrained, segmentation: BatchSegmentation) -> dict[str, Any]:

@@ -72,19 +72,28 @@ def split_spec(spec: str) -> tuple[str, str]:
     )
 
 
-def model_hash(spec: str) -> str:
-    """SHA-256 over the files of a local model folder; the specification itself where there is no folder."""
+def model_hash(spec: str, adapter: str | None = None) -> str:
+    """SHA-256 over the files of a local model folder and of an adapter; of the specification where there is none."""
     kind, source = split_spec(spec)
-    if not Path(source).is_dir():
-        return hashlib.sha256(spec.encode()).hexdigest()
-    return folder_hash(Path(source), kind)
-
-
-def folder_hash(folder: Path, kind: str = "") -> str:
-    """SHA-256 over `kind` and the names and bytes of the files of a folder that can change a result."""
     digest = hashlib.sha256(kind.encode())
+    if Path(source).is_dir():
+        _add_files(digest, Path(source))
+    else:
+        digest.update(spec.encode())
+    if adapter is not None:
+        _add_files(digest, Path(adapter))
+    return digest.hexdigest()
+
+
+def folder_hash(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the files of a folder that can change a result."""
+    digest = hashlib.sha256()
+    _add_files(digest, folder)
+    return digest.hexdigest()
+
+
+def _add_files(digest: hashlib._Hash, folder: Path) -> None:
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in HASHED):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

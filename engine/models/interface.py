@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from engine.errors import ModelError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,12 +53,18 @@ class DualEncoder(Protocol):
     """An image tower and a text tower that end in linear heads.
 
     "Penultimate" features are what the heads read; a tower without a linear head has an identity head.
+    Nothing here switches gradients on or off, and nothing normalises: the caller does.
     """
 
     name: str
-    heads: Heads
+    module: nn.Module
+    """the whole model; its parameter names are the ones that `--tier REGEX` sees"""
     notes: tuple[str, ...]
     """Sentences the record should keep (for example that a tower has no linear head)."""
+
+    @property
+    def heads(self) -> Heads:
+        """The projections and the temperature as they are in `module` now, detached."""
 
     def prepare_images(self, images: list[Image.Image]) -> Tensor:
         """Pixel tensor `[images, channels, height, width]` of RGB images."""
@@ -69,7 +78,37 @@ class DualEncoder(Protocol):
     def penultimate_texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """What the text head reads, `[texts, text_dim]`."""
 
+    def embed_images(self, pixels: Tensor) -> Tensor:
+        """What the image head gives, before normalising, `[images, embed_dim]`."""
+
+    def embed_texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        """What the text head gives, before normalising, `[texts, embed_dim]`."""
+
+    def weights_of(self, heads: Heads) -> dict[str, Tensor]:
+        """The parameters of `module` that these heads are, by name.
+
+        Raises:
+            ModelError: if a tower has no linear head that could hold them.
+        """
+
+    def save(self, folder: Path) -> None:
+        """Write the model with its present weights to a new folder that `--model` reads; safetensors only."""
+
 
 def identity_head(dimension: int) -> Tensor:
     """The head of a tower that has none: `[dimension, dimension]`."""
     return torch.eye(dimension)
+
+
+def check_heads_can_be_held(notes: tuple[str, ...]) -> None:
+    """Refuse to put heads into a model one of whose towers ends without one.
+
+    Raises:
+        ModelError: if there is such a tower.
+    """
+    if any("no linear projection" in note for note in notes):
+        raise ModelError(
+            "a model whose towers both end in a linear projection",
+            notes[0],
+            "Studied heads of this model cannot be saved.",
+        )

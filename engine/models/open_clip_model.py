@@ -1,30 +1,36 @@
-"""open_clip models, by name and tag or from a local folder written by its `push_to_hf_hub` layout."""
+"""open_clip models, by name and tag or from a local folder in its hub layout."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.errors import ModelError
-from engine.models.interface import Heads, identity_head
+from engine.models.interface import Heads, check_heads_can_be_held, identity_head
+from engine.models.precision import autocast, weights_dtype
 
 if TYPE_CHECKING:
     from PIL import Image
 
 CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_FILE = "open_clip_model.safetensors"
 
 
 class OpenClipDualEncoder:
-    """An open_clip model whose projections are taken off its towers and studied as heads.
+    """An open_clip model; its projections are the heads.
 
     Args:
         source: NAME, NAME/TAG, or a folder with open_clip_config.json and safetensors weights.
         device: where it runs.
-        dtype: the dtype of its weights and features.
+        dtype: the dtype of its weights and features; a half precision leaves both in float32 and is that of the
+            products inside.
 
     Raises:
         ModelError: if the model is unknown or its weights are not on this machine.
@@ -41,6 +47,7 @@ class OpenClipDualEncoder:
                 address = f"local-dir:{Path(source).resolve()}"
                 model, _, self._preprocess = open_clip.create_model_and_transforms(address, device=device)
                 self._tokenize = open_clip.get_tokenizer(address)
+                self._config = json.loads((Path(source) / CONFIG_FILE).read_text(encoding="utf-8"))
             else:
                 name, _, tag = source.partition("/")
                 if not tag:
@@ -49,6 +56,8 @@ class OpenClipDualEncoder:
                     name, pretrained=tag or None, device=device
                 )
                 self._tokenize = open_clip.get_tokenizer(name)
+                preprocess = getattr(model.visual, "preprocess_cfg", {})
+                self._config = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": preprocess}
         except ModelError:
             raise
         except Exception as error:  # open_clip, hub and file errors have no common base
@@ -58,14 +67,31 @@ class OpenClipDualEncoder:
                 f"{source} ({reason})",
                 "Give NAME/TAG of downloaded weights or a local folder; to download, go online once.",
             ) from error
-        self._model = model.to(device, dtype).eval().requires_grad_(False)
+        self.module = model.to(device, weights_dtype(dtype)).eval().requires_grad_(False)
         self._device, self._dtype = device, dtype
-        self.heads = _take_heads(self._model, notes).to(device, dtype)
+        for part, (owner, name) in self._projections.items():
+            if _weight(owner, name)[0] is None:
+                notes.append(f"The {part} tower has no linear projection: the studied head starts at the identity.")
         self.notes = tuple(notes)
+        self._embed_dim()
+
+    @property
+    def heads(self) -> Heads:
+        """The projections and the temperature as they are now, detached."""
+        (image, image_bias), (text, text_bias) = (_weight(*place) for place in self._projections.values())
+        bias = getattr(self.module, "logit_bias", None)
+        return Heads(
+            text=identity_head(self._embed_dim()) if text is None else text,
+            image=identity_head(self._embed_dim()) if image is None else image,
+            log_logit_scale=self.module.logit_scale.detach().reshape(()),
+            text_bias=text_bias,
+            image_bias=image_bias,
+            logit_bias=None if bias is None else bias.detach().reshape(()),
+        ).to(self._device, weights_dtype(self._dtype))
 
     def prepare_images(self, images: list[Image.Image]) -> Tensor:
         """Pixel tensor `[images, channels, height, width]`."""
-        return torch.stack([self._preprocess(image) for image in images]).to(self._device, self._dtype)
+        return torch.stack([self._preprocess(image) for image in images]).to(self._device, weights_dtype(self._dtype))
 
     def prepare_texts(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
         """Token tensor under "text", and how many texts fill the whole context (possibly cut)."""
@@ -73,15 +99,62 @@ class OpenClipDualEncoder:
         cut = int((tokens[:, -1] != tokens[:, -1].new_zeros(())).sum())
         return {"text": tokens.to(self._device)}, cut
 
-    @torch.no_grad()
     def penultimate_images(self, pixels: Tensor) -> Tensor:
         """What the image projection reads, `[images, image_dim]`."""
-        return self._model.encode_image(pixels)
+        with _taken_off(*self._projections["image"]):
+            return self.embed_images(pixels)
 
-    @torch.no_grad()
     def penultimate_texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """What the text projection reads, `[texts, text_dim]`."""
-        return self._model.encode_text(tokens["text"])
+        with _taken_off(*self._projections["text"]):
+            return self.embed_texts(tokens)
+
+    def embed_images(self, pixels: Tensor) -> Tensor:
+        """What the image projection gives, before normalising, `[images, embed_dim]`."""
+        with autocast(self._device, self._dtype):
+            return self.module.encode_image(pixels).to(pixels.dtype)
+
+    def embed_texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        """What the text projection gives, before normalising, `[texts, embed_dim]`."""
+        with autocast(self._device, self._dtype):
+            return self.module.encode_text(tokens["text"]).to(weights_dtype(self._dtype))
+
+    def weights_of(self, heads: Heads) -> dict[str, Tensor]:
+        """The parameters that these heads are, by name; open_clip keeps a bare projection transposed."""
+        check_heads_can_be_held(self.notes)
+        names = {part: name for name, part in self.module.named_parameters()}
+        found = {"logit_scale": heads.log_logit_scale}
+        for (owner, attribute), weight in zip(self._projections.values(), (heads.image, heads.text), strict=True):
+            projection = getattr(owner, attribute)
+            if isinstance(projection, nn.Linear):
+                found[names[projection.weight]] = weight
+            else:
+                found[names[projection]] = weight.T
+        if heads.logit_bias is not None:
+            found["logit_bias"] = heads.logit_bias
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the model in open_clip's hub layout: its configuration and safetensors weights."""
+        folder.mkdir(parents=True)
+        (folder / CONFIG_FILE).write_text(json.dumps(self._config, indent=2), encoding="utf-8")
+        weights = {name: part.contiguous().clone() for name, part in self.module.state_dict().items()}
+        save_file(weights, folder / WEIGHTS_FILE)
+
+    @property
+    def _projections(self) -> dict[str, tuple[nn.Module, str]]:
+        """Where the image and the text projection are: the owner and the attribute."""
+        model: Any = self.module
+        return {"image": (model.visual, "proj"), "text": (getattr(model, "text", model), "text_projection")}
+
+    def _embed_dim(self) -> int:
+        for place in self._projections.values():
+            if (weight := _weight(*place)[0]) is not None:
+                return weight.shape[0]
+        visual = self._projections["image"][0]
+        if (dimension := getattr(visual, "output_dim", None)) is None:
+            raise ModelError("a tower with a known output size", type(visual).__name__, "Use a ViT CLIP model.")
+        return dimension
 
 
 def _check_folder(folder: Path) -> None:
@@ -99,38 +172,25 @@ def _check_folder(folder: Path) -> None:
         ) from error
 
 
-def _take_heads(model: nn.Module, notes: list[str]) -> Heads:
-    """Remove the projections from the towers, so that they return penultimate features."""
-    visual = model.visual
-    text = getattr(model, "text", model)
-    image_head, image_bias = _take(visual, "proj")
-    text_head, text_bias = _take(text, "text_projection")
-    embed_dim = getattr(visual, "output_dim", None) if image_head is None else image_head.shape[0]
-    for part, head in (("image", image_head), ("text", text_head)):
-        if head is None:
-            notes.append(f"The {part} tower has no linear projection: the studied head starts at the identity.")
-    scale, bias = model.logit_scale.detach().reshape(()), getattr(model, "logit_bias", None)
-    identity = identity_head(embed_dim) if embed_dim else None
-    if (image_head is None or text_head is None) and identity is None:
-        raise ModelError("a tower with a known output size", type(visual).__name__, "Use a ViT CLIP model.")
-    return Heads(
-        text=identity if text_head is None else text_head,
-        image=identity if image_head is None else image_head,
-        log_logit_scale=scale,
-        text_bias=text_bias,
-        image_bias=image_bias,
-        logit_bias=None if bias is None else bias.detach().reshape(()),
-    )
-
-
-def _take(module: nn.Module, name: str) -> tuple[Tensor | None, Tensor | None]:
-    """The projection `name` as `[embed_dim, dim]` with its bias; the module loses it."""
-    projection = getattr(module, name, None)
+def _weight(owner: nn.Module, name: str) -> tuple[Tensor | None, Tensor | None]:
+    """The projection `name` as `[embed_dim, dim]` with its bias; None where there is no linear one."""
+    projection = getattr(owner, name, None)
     if isinstance(projection, nn.Linear):
-        weight, bias = projection.weight.detach(), projection.bias
-        setattr(module, name, None)
-        return weight, None if bias is None else bias.detach()
+        return projection.weight.detach(), None if projection.bias is None else projection.bias.detach()
     if isinstance(projection, Tensor):
-        setattr(module, name, None)
         return projection.detach().T.contiguous(), None
     return None, None
+
+
+@contextlib.contextmanager
+def _taken_off(owner: nn.Module, name: str) -> Iterator[None]:
+    """The tower without its projection, so that it gives penultimate features."""
+    projection = getattr(owner, name, None)
+    if not isinstance(projection, nn.Linear | Tensor):
+        yield
+        return
+    setattr(owner, name, None)
+    try:
+        yield
+    finally:
+        setattr(owner, name, projection)

@@ -52,6 +52,16 @@ def test_negative_curvature_is_noticed() -> None:
     assert found.status is SolveStatus.NEGATIVE_CURVATURE
 
 
+def test_negative_curvature_in_one_right_hand_side_leaves_the_others_solved() -> None:
+    matrix = torch.block_diag(positive_definite(), torch.tensor([[-1.0]], dtype=torch.float64))
+    sides = torch.ones(2, 21, dtype=torch.float64)
+    sides[0, 20] = 0.0
+    found = conjugate_gradients(Dense(matrix), sides, 1e-10, 500)
+    assert found.status is SolveStatus.NEGATIVE_CURVATURE
+    torch.testing.assert_close(found.values[0], torch.linalg.solve(matrix, sides[0]), rtol=1e-6, atol=1e-8)
+    assert float(found.residuals[1]) > 1e-3
+
+
 def test_a_gradient_with_nan_is_refused_with_a_sentence() -> None:
     with pytest.raises(SolveError, match="finite"):
         conjugate_gradients(Dense(positive_definite()), torch.full((1, 20), float("nan"), dtype=torch.float64), 1e-8, 9)

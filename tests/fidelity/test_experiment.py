@@ -21,7 +21,7 @@ from engine.errors import ConfigError, RunFolderError, RunFolderPartial
 from engine.fidelity.experiment import run_fidelity
 from engine.fidelity.methods import group_terms
 from engine.fidelity.options import FidelityOptions
-from engine.fidelity.setting import fitted_setting, measure, moved_study
+from engine.fidelity.setting import fitted_setting, measure
 from engine.influence.leave_out import without_group
 from engine.objective import summed_loss
 from engine.pipeline import run
@@ -70,7 +70,7 @@ def test_the_truth_is_the_loss_of_the_model_at_its_own_minimum(small_run: RunFol
     torch.testing.assert_close(nobody.change, setting.fit, rtol=1e-5, atol=1e-6)
     group = setting.group(1)
     elsewhere = setting.retrained(group, start=setting.fit)
-    change = measure(moved_study(setting.start, elsewhere.change)).validation_loss
+    change = measure(setting.start.moved(elsewhere.change)).validation_loss
     expected = truth["loss_change"][1]
     assert change - measure(setting.fitted).validation_loss == pytest.approx(expected, rel=1e-3)
     assert abs(expected) > 1e-5

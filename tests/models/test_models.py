@@ -1,9 +1,9 @@
 """Models behind one interface: heads on penultimate features give the model's own embeddings."""
 
-import json
 from pathlib import Path
 
 import pytest
+import tiny_models
 import torch
 from PIL import Image
 
@@ -14,70 +14,21 @@ from engine.models import load_model, model_hash, split_spec
 CPU = torch.device("cpu")
 IMAGES = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "navy")]
 CAPTIONS = ["a red thing", "a green thing", "unheardof thing"]
-VOCABULARY = ["<pad>", "<unk>", "<s>", "</s>", "a", "red", "green", "thing"]
 
 
 @pytest.fixture(scope="module")
 def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random CLIP as save_pretrained writes it."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("hf")
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(VOCABULARY)}, unk_token="<unk>"))  # noqa: S106
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>",  # noqa: S106
-        model_max_length=8,
-    ).save_pretrained(folder)  # fmt: skip
-    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text = {**size, "vocab_size": 8, "max_position_embeddings": 8, "bos_token_id": 2, "eos_token_id": 3,
-            "pad_token_id": 0}  # fmt: skip
-    torch.manual_seed(0)
-    config = CLIPConfig(text_config=text, vision_config={**size, "image_size": 16, "patch_size": 8}, projection_dim=6)
-    CLIPModel(config).save_pretrained(folder)
-    square = {"height": 16, "width": 16}
-    CLIPImageProcessor(size={"shortest_edge": 16}, crop_size=square).save_pretrained(folder)
-    return folder
+    return tiny_models.hf_clip(tmp_path_factory.mktemp("hf"))
 
 
 @pytest.fixture(scope="module")
 def siglip_folder(hf_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random SigLIP with a logit bias, and the tokenizer of the tiny CLIP."""
-    from transformers import AutoTokenizer, SiglipConfig, SiglipImageProcessor, SiglipModel
-
-    folder = tmp_path_factory.mktemp("siglip")
-    AutoTokenizer.from_pretrained(hf_folder).save_pretrained(folder)
-    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text = {**size, "vocab_size": 8, "max_position_embeddings": 8, "projection_size": 16}
-    torch.manual_seed(0)
-    model = SiglipModel(SiglipConfig(text_config=text, vision_config={**size, "image_size": 16, "patch_size": 8}))
-    with torch.no_grad():
-        model.logit_scale.fill_(1.5)
-        model.logit_bias.fill_(-3.0)
-    model.save_pretrained(folder)
-    SiglipImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
-    return folder
+    return tiny_models.siglip(tmp_path_factory.mktemp("siglip"), hf_folder)
 
 
 @pytest.fixture(scope="module")
 def open_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random open_clip model in its hub layout."""
-    import open_clip
-    from safetensors.torch import save_file
-
-    folder = tmp_path_factory.mktemp("open_clip")
-    tower = {"layers": 1, "width": 16, "heads": 2}
-    config = {"embed_dim": 6, "text_cfg": {**tower, "context_length": 12, "vocab_size": 49408},
-              "vision_cfg": {"image_size": 16, "layers": 1, "width": 64, "patch_size": 8}}  # fmt: skip
-    torch.manual_seed(0)
-    model = open_clip.CLIP(**config)
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors")
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
-    return folder
+    return tiny_models.open_clip_model(tmp_path_factory.mktemp("open_clip"))
 
 
 def own_logits_hf(folder: Path) -> torch.Tensor:

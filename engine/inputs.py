@@ -1,0 +1,78 @@
+"""What full encoders read: images decoded and texts tokenized anew for every pass, a chunk ahead of it.
+
+Prepared images are kept up to a fixed number of bytes, so memory does not grow with the number of pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.models.interface import DualEncoder
+from engine.pairs import image_path, open_image
+
+DECODE_THREADS = 4
+KEPT_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class EncoderInputs:
+    """Images and texts by row.
+
+    Args:
+        encoder: prepares them.
+        images: (table, image as written there) of each image row.
+        texts: captions, then prompts.
+        kept_bytes: prepared images that stay in memory.
+    """
+
+    encoder: DualEncoder
+    images: list[tuple[str, str]]
+    texts: list[str]
+    kept_bytes: int = KEPT_BYTES
+    _kept: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
+
+    def chunks(self, kind: str, rows: Tensor, chunk_size: int) -> Iterator[tuple[slice, Any]]:
+        """Prepared inputs of `rows`, a chunk at a time.
+
+        Args:
+            kind: "image" or "text".
+            rows: which, `[rows]`.
+            chunk_size: most rows at once.
+
+        Yields:
+            The slice of `rows` and what the encoder's `embed_images` or `embed_texts` takes.
+        """
+        slices = [slice(first, min(first + chunk_size, len(rows))) for first in range(0, len(rows), chunk_size)]
+        wanted = [rows[part].tolist() for part in slices]
+        if kind == "text":
+            for part, some in zip(slices, wanted, strict=True):
+                yield part, self.encoder.prepare_texts([self.texts[row] for row in some])[0]
+            return
+        with ThreadPoolExecutor(DECODE_THREADS) as pool:
+            waiting = self._decode(pool, wanted[0]) if wanted else {}
+            for number, part in enumerate(slices):
+                decoded = {row: future.result() for row, future in waiting.items()}
+                if number + 1 < len(slices):
+                    waiting = self._decode(pool, wanted[number + 1])
+                yield part, self._prepared(wanted[number], decoded)
+
+    def _decode(self, pool: ThreadPoolExecutor, rows: list[int]) -> dict[int, Future]:
+        return {row: pool.submit(self._open, row) for row in rows if row not in self._kept}
+
+    def _open(self, row: int) -> Any:
+        table, image = self.images[row]
+        return open_image(image_path(Path(table), image))
+
+    def _prepared(self, rows: list[int], decoded: dict[int, Any]) -> Tensor:
+        fresh = dict(zip(decoded, self.encoder.prepare_images(list(decoded.values())), strict=True)) if decoded else {}
+        pixels = torch.stack([fresh[row] if row in fresh else self._kept[row] for row in rows])
+        room = self.kept_bytes // (pixels[0].numel() * pixels.element_size()) - len(self._kept)
+        self._kept.update(list(fresh.items())[: max(0, room)])
+        return pixels
