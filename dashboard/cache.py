@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from PIL import Image, ImageDraw
 
 from dashboard.places import decisions_place
 from dashboard.tables import bar_scale
@@ -91,8 +92,18 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
         image = open_image(image_path(row["source"], row["image"]))
     except EcifError:
         thumbnail = run.thumbnail(row["thumbnail"])
-        return thumbnail.read_bytes() if thumbnail.is_file() else b""
+        return thumbnail.read_bytes() if thumbnail.is_file() else _no_picture()
     image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
+    return _webp(image)
+
+
+def _no_picture() -> bytes:
+    image = Image.new("RGB", (320, 240), "#dddddd")
+    ImageDraw.Draw(image).text((160, 120), "Picture not available", fill="#555555", anchor="mm")
+    return _webp(image)
+
+
+def _webp(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=88)
     return buffer.getvalue()

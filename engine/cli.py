@@ -16,6 +16,7 @@ from rich.console import Console
 import engine
 from engine.config import RunConfig, help_of
 from engine.errors import ConfigError, EcifError
+from engine.fidelity.options import FidelityOptions
 from engine.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     planted.add_argument("run", help="run folder of the data set with the planted errors")
     planted.add_argument("--truth", help="ground_truth.csv (default: the sample data's)")
 
+    _fidelity_options(
+        _command(kinds, "fidelity", _fidelity, "predicted against retrained change of the validation loss")
+    )
+
     benchmark = _command(commands, "benchmark", _benchmark, "cost of each pass relative to one plain embedding pass")
     benchmark.add_argument("--model", help="model to measure (default: the sample's)")
     benchmark.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
@@ -130,6 +135,14 @@ def _decisions_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decisions", help="SQLAlchemy URL or file (default $ECIF_DECISIONS, else decisions.sqlite beside the runs)"
     )
+
+
+def _fidelity_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="run folder")
+    for field in dataclasses.fields(FidelityOptions):
+        kind = float if isinstance(field.default, float) else int
+        help_text = f"{field.metadata['help']} (default {'all' if field.default is None else field.default})"
+        parser.add_argument("--" + field.name.replace("_", "-"), type=kind, default=field.default, help=help_text)
 
 
 def _serving_options(parser: argparse.ArgumentParser) -> None:
@@ -287,6 +300,18 @@ def _benchmark(options: argparse.Namespace) -> None:
     from engine.benchmark.command import benchmark
 
     benchmark(options)
+
+
+def _fidelity(options: argparse.Namespace) -> None:
+    chosen = FidelityOptions(
+        **{field.name: getattr(options, field.name) for field in dataclasses.fields(FidelityOptions)}
+    )
+    from engine.fidelity.experiment import run_fidelity
+    from engine.fidelity.report import print_fidelity
+
+    folder = run_fidelity(RunFolder.open(options.run), chosen, Console(stderr=True))
+    print_fidelity(folder)
+    print(folder)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -42,8 +42,12 @@ class RunConfig:
         ConfigError: if a value is out of range or two options exclude each other.
     """
 
-    pairs: str = _option("table of image–caption pairs (.csv .tsv .jsonl .parquet)")
-    model: str = _option("model: a folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG] or open_clip:FOLDER")
+    pairs: str = _option(
+        "table of image–caption pairs (.csv .tsv .jsonl .parquet) or a folder of features (clip-retrieval)"
+    )
+    model: str = _option(
+        "model: a folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG], open_clip:FOLDER or embeddings:FOLDER"
+    )
     validation: str | None = _option("table of validation pairs; default: the split column", default=None)
     test: str | None = _option("table of test pairs; default: the split column", default=None)
     classes: str | None = _option("file with one class name per line; default: the labels", default=None)

@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import save_file
 
 from engine.config import RunConfig
-from engine.errors import ModelError, PairsError
-from engine.models import model_hash
+from engine.errors import ConfigError, ModelError, PairsError
+from engine.models import load_model, model_hash, split_spec
+from engine.models.embeddings import GivenFeatures
 from engine.pairs import image_path, open_image
 from engine.sources.encoders import load_encoder
 from engine.study import device_of
@@ -68,14 +69,18 @@ def write_features(
     Raises:
         ModelError: if the model cannot be loaded or gives features that are not finite.
     """
-    model, _ = load_encoder(
-        config.model, model_hash(config.model), config.adapter, False, device_of(config), config.dtype
-    )
-    started = time.monotonic()
-    image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
-    text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
-    seconds = time.monotonic() - started
+    model = _encoder(config)
+    started, cut, notes = time.monotonic(), 0, list(model.notes)
     classes = class_names(config, pairs)
+    if isinstance(model, GivenFeatures):
+        image, text = model.features(pairs)
+        if classes:
+            notes.append("Given features have no text encoder for class prompts: classes are passed over.")
+        classes = []
+    else:
+        image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
+        text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
+    seconds = time.monotonic() - started
     prompts = [template.replace("{}", name) for name in classes for template in config.templates]
     prompt_features = _embed_texts(model, prompts, config.chunk_size)[0] if prompts else text[:0]
     folder.mkdir(parents=True)
@@ -90,12 +95,23 @@ def write_features(
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
     save_file(heads, folder / "heads.safetensors")
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
-    notes = list(model.notes)
     if model.heads.logit_bias is not None and config.loss != "siglip":
         notes.append("The model has a logit bias: it was probably trained with a sigmoid loss (--loss siglip).")
     if cut:
         notes.append(f"Captions that fill the model's text length or were cut to it: {cut}.")
     return {"embedding_seconds": seconds, "notes": notes}
+
+
+def _encoder(config: RunConfig) -> DualEncoder | GivenFeatures:
+    device, kind = device_of(config), split_spec(config.model)[0]
+    if kind != "embeddings":
+        found, _ = load_encoder(config.model, model_hash(config.model), config.adapter, False, device, config.dtype)
+        return found
+    if config.tier != "heads" or config.adapter:
+        raise ConfigError(
+            "--tier heads and no --adapter with given features", f"--tier {config.tier}", "There is no encoder."
+        )
+    return load_model(config.model, device, getattr(torch, config.dtype))
 
 
 def _image_chunks(

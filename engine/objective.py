@@ -28,9 +28,9 @@ def summed_loss(
     total, gradient = 0.0, 0.0
     for batch in batches:
         pairs = torch.as_tensor(batch)
-        features = feature_map.features(pairs, pairs)
+        features, pullback = feature_map.features_and_pullback(pairs, pairs)
         logits = logits_of(features)
         total = total + loss.pair_losses(logits).sum()
         cotangents = logit_cotangents(features, loss.logit_gradient(logits)[None])
-        gradient = gradient + feature_map.pullback(pairs, pairs, cotangents)
+        gradient = gradient + pullback(cotangents)
     return total, gradient

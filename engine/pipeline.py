@@ -25,7 +25,7 @@ import engine
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
 from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError, RunFolderError
-from engine.models import model_hash, split_spec
+from engine.models import folder_hash, model_hash, split_spec
 from engine.pairs import load_data_set
 from engine.progress import RunProgress
 from engine.runs import (
@@ -275,6 +275,9 @@ def _hash_tables(config: RunConfig) -> str:
         if not path:
             continue
         try:
+            if Path(path).is_dir():
+                digest.update(folder_hash(Path(path)).encode())
+                continue
             with Path(path).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:

@@ -32,7 +32,8 @@ header("Pair", "Is this what the picture shows? And what does the pair do to the
 picture, side = st.columns([2, 3], gap="large")
 with picture:
     st.image(cache.picture(str(run.path), run.revision, pair_id), width="stretch")
-    st.caption(f"{pair['split']} pair · {pair['width']} × {pair['height']} pixels")
+    size = f"{pair['width']} × {pair['height']} pixels" if pair["width"] else "given as features, without a picture"
+    st.caption(f"{pair['split']} pair · {size}")
     st.text(f"{pair['image']}\n{pair_id}")
 
 with side:

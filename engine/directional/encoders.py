@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -152,6 +153,22 @@ class EncoderTowers:
                     totals[name][query] += grad
         return totals
 
+    def features_and_pullback(self, kind: str, rows: Tensor) -> tuple[Tensor, Callable[[Tensor], Parameters]]:
+        """Features, and the pullback at these rows: from one forward pass if they fit into a chunk, else from two."""
+        names = self.read_by[kind]
+        if len(rows) > self.chunk_size or not names:
+            return self.features(kind, rows), partial(self.pullback, kind, rows)
+        _, inputs = next(self.inputs.chunks(kind, rows, self.chunk_size))
+        leaves = [self.parameters[name].detach().requires_grad_() for name in names]
+        with torch.enable_grad():
+            value = self._function(kind, inputs)(dict(zip(names, leaves, strict=True)))
+
+        def pull(cotangents: Tensor) -> Parameters:
+            grads = torch.autograd.grad(value, leaves, cotangents[0], materialize_grads=True)
+            return {name: grad[None] for name, grad in zip(names, grads, strict=True)}
+
+        return value.detach(), pull
+
     def pullback_tangents(self, kind: str, rows: Tensor, cotangents: Tensor, directions: Parameters) -> Parameters:
         """Derivatives of `pullback` along directions `[queries, *shape]` by name, by a reverse pass through it."""
         names = self.read_by[kind]
@@ -200,8 +217,7 @@ class EncoderFeatureMap:
         """Unit features at θ̂, `[texts, embed_dim]` and `[images, embed_dim]`."""
         text = self.towers.features("text", self.text_rows[texts.cpu()])
         image = self.towers.features("image", self.image_rows[images.cpu()])
-        known = {**self.towers.temperature, **self.towers.parameters}
-        return Features(text, image, *(known[name] for name in NAMES_OF_TEMPERATURE.values()))
+        return self._features(text, image)
 
     def tangents(self, texts: Tensor, images: Tensor, directions: Tensor) -> Features:
         """Derivatives along `directions` `[queries, parameters]`: `[queries, texts, embed_dim]`, …."""
@@ -215,18 +231,19 @@ class EncoderFeatureMap:
 
     def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
         """Gradients `[queries, parameters]` from feature cotangents with a leading `[queries]` axis."""
-        num_queries = len(cotangents.text)
-        parts = {name: cotangents.text.new_zeros(num_queries, *shape) for name, shape in self.subset.shapes.items()}
-        for kind, rows, given in (
-            ("text", self.text_rows[texts.cpu()], cotangents.text),
-            ("image", self.image_rows[images.cpu()], cotangents.image),
-        ):
-            for name, part in self.towers.pullback(kind, rows, given).items():
-                parts[name] += part
-        for name in NAMES_OF_TEMPERATURE.values():
-            if name in parts:
-                parts[name] = getattr(cotangents, name)
-        return self.subset.flatten(parts)
+        text = self.towers.pullback("text", self.text_rows[texts.cpu()], cotangents.text)
+        image = self.towers.pullback("image", self.image_rows[images.cpu()], cotangents.image)
+        return self._flat(cotangents, text, image)
+
+    def features_and_pullback(self, texts: Tensor, images: Tensor) -> tuple[Features, Callable[[Features], Tensor]]:
+        """Features, and `pullback` of one query at the same rows."""
+        text, pull_text = self.towers.features_and_pullback("text", self.text_rows[texts.cpu()])
+        image, pull_image = self.towers.features_and_pullback("image", self.image_rows[images.cpu()])
+
+        def pull(cotangents: Features) -> Tensor:
+            return self._flat(cotangents, pull_text(cotangents.text), pull_image(cotangents.image))
+
+        return self._features(text, image), pull
 
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Derivative of `pullback` of fixed cotangents along `directions`, `[queries, parameters]`.
@@ -241,6 +258,22 @@ class EncoderFeatureMap:
         ):
             for name, part in self.towers.pullback_tangents(kind, rows, given, moved).items():
                 parts[name] += part
+        return self.subset.flatten(parts)
+
+    def _features(self, text: Tensor, image: Tensor) -> Features:
+        known = {**self.towers.temperature, **self.towers.parameters}
+        return Features(text, image, *(known[name] for name in NAMES_OF_TEMPERATURE.values()))
+
+    def _flat(self, cotangents: Features, text: Parameters, image: Parameters) -> Tensor:
+        """The gradients of both towers and of the temperature as `[queries, parameters]`."""
+        queries = len(cotangents.text)
+        parts = {name: cotangents.text.new_zeros(queries, *shape) for name, shape in self.subset.shapes.items()}
+        for found in (text, image):
+            for name, part in found.items():
+                parts[name] += part
+        for name in NAMES_OF_TEMPERATURE.values():
+            if name in parts:
+                parts[name] = getattr(cotangents, name)
         return self.subset.flatten(parts)
 
 

@@ -7,7 +7,9 @@ Closed form in both directions, and for the second derivative; no encoder pass i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -91,6 +93,10 @@ class HeadsFeatureMap:
             "logit_bias": cotangents.logit_bias,
         }
         return self.subset.flatten({name: parts[name] for name in self.subset.shapes})
+
+    def features_and_pullback(self, texts: Tensor, images: Tensor) -> tuple[Features, Callable[[Features], Tensor]]:
+        """Features, and `pullback` at the same rows."""
+        return self.features(texts, images), partial(self.pullback, texts, images)
 
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.

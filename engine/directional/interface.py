@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -44,6 +45,9 @@ class FeatureMap(Protocol):
 
     def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
         """Transpose of `tangents`: gradients `[queries, parameters]` of what has these cotangents."""
+
+    def features_and_pullback(self, texts: Tensor, images: Tensor) -> tuple[Features, Callable[[Features], Tensor]]:
+        """`features`, and `pullback` of one query at the same rows, to be called once; one forward pass if it fits."""
 
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.

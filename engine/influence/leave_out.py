@@ -28,6 +28,7 @@ from engine.curvature import GaussNewton, Solution, conjugate_gradients
 from engine.directional import FeatureMap
 from engine.objective import summed_loss
 
+Objective = Callable[[Tensor], tuple[float, Tensor]]
 HALVINGS = 6
 """times a step is halved at most until it lowers J_D"""
 
@@ -48,6 +49,41 @@ def without_group(segmentation: BatchSegmentation, group: np.ndarray) -> BatchSe
     """The batches without the pairs at positions `group`; batches that lose every pair are gone, n stays."""
     kept = (batch[~np.isin(batch, group)] for batch in segmentation.batches)
     return BatchSegmentation(tuple(batch for batch in kept if len(batch)), segmentation.num_pairs)
+
+
+def objective_without(
+    moved: Callable[[Tensor], FeatureMap],
+    loss: ContrastiveLoss,
+    segmentations: list[BatchSegmentation],
+    group: np.ndarray,
+    *,
+    like: Tensor,
+    damping: float,
+    is_fitted: bool,
+) -> Objective:
+    """J_D as a function of the change Δ: its value [nats per pair, up to a constant] and gradient `[parameters]`.
+
+    Args:
+        moved: the training pairs' feature map at the start + Δ, for Δ `[parameters]`.
+        loss: the training loss.
+        segmentations: value and gradient are averaged over them.
+        group: positions of the pairs that are left out.
+        like: a `[parameters]` tensor that gives size, dtype and device.
+        damping: λ.
+        is_fitted: whether the start is θ̂, where ∇J = 0 stands for θ_ref, or θ_ref itself.
+    """
+    rests = [without_group(one, group) for one in segmentations]
+    num_pairs = segmentations[0].num_pairs
+    pull = torch.zeros_like(like)
+    if is_fitted:
+        _, pull = _loss_and_gradient(moved(pull), loss, segmentations)
+
+    def objective(change: Tensor) -> tuple[float, Tensor]:
+        value, gradient = _loss_and_gradient(moved(change), loss, rests)
+        value = (value - pull @ change) / num_pairs + damping / 2 * change.square().sum()
+        return float(value), (gradient - pull) / num_pairs + damping * change
+
+    return objective
 
 
 def leave_out(
@@ -75,20 +111,13 @@ def leave_out(
         tolerance: of the solves.
         max_iterations: of a solve.
     """
-    rests = [without_group(one, group) for one in segmentations]
-    num_pairs = segmentations[0].num_pairs
-    _, at_start = _loss_and_gradient(moved(torch.zeros_like(like)), loss, segmentations)
-
-    def objective(change: Tensor) -> tuple[float, Tensor]:
-        value, gradient = _loss_and_gradient(moved(change), loss, rests)
-        value = (value - at_start @ change) / num_pairs + damping / 2 * change.square().sum()
-        return float(value), (gradient - at_start) / num_pairs + damping * change
-
+    objective = objective_without(moved, loss, segmentations, group, like=like, damping=damping, is_fitted=True)
+    rest = without_group(segmentations[0], group)
     change = torch.zeros_like(like)
     value, gradient = objective(change)
     values, solutions = [value], []
     for _ in range(steps):
-        operator = GaussNewton(moved(change), loss, rests[0], damping)
+        operator = GaussNewton(moved(change), loss, rest, damping)
         solution = conjugate_gradients(operator, -gradient[None], tolerance, max_iterations)
         step = solution.values[0]
         for _ in range(HALVINGS):

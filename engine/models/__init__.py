@@ -1,6 +1,6 @@
 """Models: one interface, its adapters, and the choice between them.
 
-`--model` is `hf:NAME_OR_FOLDER`, `open_clip:NAME[/TAG]`, `open_clip:FOLDER`, or a bare folder.
+`--model` is `hf:NAME_OR_FOLDER`, `open_clip:NAME[/TAG]`, `open_clip:FOLDER`, `embeddings:FOLDER`, or a bare folder.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from engine.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
+    from engine.models.embeddings import GivenFeatures
     from engine.models.interface import DualEncoder
 
+HASHED = (".json", ".safetensors", ".txt", ".npy", ".parquet")
+"""suffixes of configurations, weights, vocabularies and features"""
 
-def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncoder:
+
+def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncoder | GivenFeatures:
     """Load the model that `spec` names.
 
     Raises:
@@ -28,35 +32,43 @@ def load_model(spec: str, device: torch.device, dtype: torch.dtype) -> DualEncod
         from engine.models.transformers_clip import TransformersDualEncoder
 
         return TransformersDualEncoder(source, device, dtype)
+    if kind == "embeddings":
+        from engine.models.embeddings import GivenFeatures
+
+        return GivenFeatures(source, device, dtype)
     from engine.models.open_clip_model import OpenClipDualEncoder
 
     return OpenClipDualEncoder(source, device, dtype)
 
 
 def split_spec(spec: str) -> tuple[str, str]:
-    """("hf" | "open_clip", source) of a model specification; imports no torch.
+    """("hf" | "open_clip" | "embeddings", source) of a model specification; imports no torch.
 
     Raises:
         ModelError: if the specification names no kind and is no recognisable folder.
     """
     kind, colon, source = spec.partition(":")
-    if colon and kind in ("hf", "open_clip"):
+    if colon and kind in ("hf", "open_clip", "embeddings"):
         if not source:
             raise ModelError(f"a name or folder after {kind}:", "nothing", "Write e.g. hf:FOLDER.")
         return kind, source
     folder = Path(spec)
+    if (folder / "img_emb").is_dir():  # before config.json, which such a folder may have as well
+        return "embeddings", spec
     if (folder / "open_clip_config.json").is_file():
         return "open_clip", spec
     if (folder / "config.json").is_file():
         return "hf", spec
     if folder.is_dir():
         raise ModelError(
-            "a model folder with config.json or open_clip_config.json",
+            "a model folder with config.json or open_clip_config.json, or a folder of features with img_emb",
             f"{spec} without either",
             "Point --model at the folder that save_pretrained wrote.",
         )
     raise ModelError(
-        "a model folder, hf:NAME_OR_FOLDER or open_clip:NAME[/TAG]", repr(spec), "Check the path or add the prefix."
+        "a model folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG] or embeddings:FOLDER",
+        repr(spec),
+        "Check the path or add the prefix.",
     )
 
 
@@ -73,8 +85,15 @@ def model_hash(spec: str, adapter: str | None = None) -> str:
     return digest.hexdigest()
 
 
+def folder_hash(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the files of a folder that can change a result."""
+    digest = hashlib.sha256()
+    _add_files(digest, folder)
+    return digest.hexdigest()
+
+
 def _add_files(digest: hashlib._Hash, folder: Path) -> None:
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".txt")):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in HASHED):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

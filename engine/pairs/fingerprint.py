@@ -32,7 +32,7 @@ IMAGES_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """One image file, seen."""
+    """One image file, seen, or the features that stand in for it: those have no size, no picture, no near copies."""
 
     width: int
     """pixels, upright"""
@@ -45,8 +45,13 @@ class Fingerprint:
 
     @property
     def thumbnail(self) -> str:
-        """File name of the thumbnail."""
-        return f"{self.content_hash[:32]}.webp"
+        """File name of the thumbnail; empty without a picture."""
+        return f"{self.content_hash[:32]}.webp" if self.width else ""
+
+
+def of_features(features_hash: str) -> Fingerprint:
+    """What stands in for an image that only its features represent."""
+    return Fingerprint(0, 0, features_hash, "")
 
 
 def fingerprint(path: Path, thumbnails: Path | None = None) -> Fingerprint:

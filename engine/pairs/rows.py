@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import PairsError
 from engine.pairs.columns import recognise_columns
-from engine.pairs.fingerprint import Fingerprint
+from engine.pairs.fingerprint import Fingerprint, of_features
 from engine.pairs.images import RejectedImage, image_path
 from engine.pairs.readers import RawRow, reader_for
 
@@ -119,6 +119,8 @@ def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> 
         row.reason = NO_CAPTION
     elif "split" in columns and row.split is None:
         row.reason = BAD_SPLIT
+    elif raw.features_hash:
+        row.seen = of_features(raw.features_hash)
     else:
         try:
             row.path = image_path(source, row.image)

@@ -26,7 +26,7 @@ def read_pair_table(path: str | Path, progress: Progress | None = None, thumbnai
     """Read and check one table, every image included.
 
     Args:
-        path: .csv, .tsv, .jsonl or .parquet.
+        path: .csv, .tsv, .jsonl, .parquet or a folder of features.
         progress: called with (done, total) image files.
         thumbnails: folder that gets a thumbnail of each image; None makes none.
 
@@ -98,7 +98,7 @@ def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) ->
     """Open every image file once and give its rows what was seen, or the reason."""
     by_path: dict[Path, list[Row]] = {}
     for row in rows:
-        if row.reason is None:
+        if row.reason is None and row.seen is None:
             by_path.setdefault(row.path, []).append(row)
     for same, found in zip(by_path.values(), fingerprints(by_path, len(by_path), thumbnails, progress), strict=True):
         for row in same:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.errors import PairsError
+from engine.pairs.readers.clip_retrieval import ClipRetrievalReader
 from engine.pairs.readers.delimited import DelimitedReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
@@ -14,6 +15,7 @@ READERS: tuple[Reader, ...] = (
     DelimitedReader(),
     JsonLinesReader(),
     ParquetReader(),
+    ClipRetrievalReader(),
 )
 
 

@@ -18,6 +18,8 @@ class RawRow:
     """why the row as a whole cannot be read, one sentence; None if it could"""
     raw: str = ""
     """with a problem: the row as it stands in the file, as far as it is text"""
+    features_hash: str | None = None
+    """sha256 of the image features where a format gives features instead of images; there is no picture then"""
 
 
 class Reader(Protocol):
