@@ -80,7 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--drop", metavar="FILE", help="pair ids: a .csv with a pair_id column, or one per line")
     what.add_argument("--dropped", action="store_true", help="the pairs with the decision drop")
     whatif.add_argument(
-        "--steps", type=int, default=4, help="Gauss–Newton steps; 1 is the closed form (default %(default)s)"
+        "--iterations",
+        type=int,
+        default=10,
+        help="iterations from the model as it is, on the objective without the pairs; 0 takes the closed form "
+        "(default %(default)s)",
+    )
+    whatif.add_argument(
+        "--retrain", action="store_true", help="verify the prediction: train without the pairs and show both"
     )
     whatif.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
     whatif.add_argument(
@@ -260,7 +267,16 @@ def _store(options: argparse.Namespace, folder: RunFolder) -> DecisionStore:
 
 def _whatif(options: argparse.Namespace) -> None:
     from engine.study import load_study
-    from engine.what_if import check_new_folder, print_what_if, read_pair_ids, save_edited, summary, what_if
+    from engine.what_if import (
+        check_new_folder,
+        print_truth,
+        print_what_if,
+        read_pair_ids,
+        retrained,
+        save_edited,
+        summary,
+        what_if,
+    )
 
     folder = RunFolder.open(options.run)
     if options.dropped:
@@ -270,13 +286,17 @@ def _whatif(options: argparse.Namespace) -> None:
         pair_ids = read_pair_ids(options.drop)
     if options.save:
         check_new_folder(options.save)
-    found = what_if(load_study(folder), pair_ids, options.steps)
+    study = load_study(folder)
+    found, truth = what_if(study, pair_ids, options.iterations), None
     print_what_if(found)
     if options.save:
         save_edited(found, Path(options.save))
         print(f"The edited weights are in {options.save}.")
+    if options.retrain:
+        truth = retrained(study, pair_ids, Console(stderr=True))
+        print_truth(found, truth)
     if options.out:
-        write_json(Path(options.out), summary(found))
+        write_json(Path(options.out), summary(found, truth))
 
 
 def _export(options: argparse.Namespace) -> None:

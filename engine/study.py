@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -127,35 +127,42 @@ def load_study(run: RunFolder) -> Study:
         RunFolderPartial: if the features are not finished.
         RunFolderDamaged: if a file cannot be read.
     """
-    config = run.config
-    device, dtype = device_of(config), weights_dtype(getattr(torch, config.dtype))
-    pairs = run.table("pairs")
+    config, pairs = run.config, run.table("pairs")
     ids = pairs.loc[pairs["split"] == "train", "pair_id"]
     segmentations, _ = read_segmentations(run.path / "batches.parquet", ids)
-    folder = run.path / "features"
+    found, classes = load_features(run.path / "features", config)
+    source: FeatureSource = found
+    if config.tier != "heads":
+        prompts = [template.replace("{}", name) for name in classes for template in config.templates]
+        source = load_encoder_source(config, pairs, prompts, _unit_features(found), device_of(config))
+    return Study(config, pairs, classes, source, tuple(segmentations), recorded_damping=run.record.get("damping"))
+
+
+def load_features(folder: Path, config: RunConfig) -> tuple[HeadsSource, tuple[str, ...]]:
+    """What the embedding step wrote to `folder`, as feature maps of the heads, and the class names.
+
+    Raises:
+        RunFolderDamaged: if a file cannot be read.
+    """
+    device, dtype = device_of(config), weights_dtype(getattr(torch, config.dtype))
     try:
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in FEATURE_FILES}
-        heads = Heads(**load_file(folder / "heads.safetensors"))
+        heads = Heads(**load_file(folder / "heads.safetensors")).to(device, dtype)
         classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise RunFolderDamaged(
             f"readable files in {folder}", str(error), "Delete that folder and run again: it is computed anew."
         ) from error
     tensors = {name: torch.from_numpy(array).to(device, dtype) for name, array in arrays.items()}
-    heads = heads.to(device, dtype)
-    source: FeatureSource = HeadsSource(config.model, heads, **tensors, **_heads_options(config))
-    if config.tier != "heads":
-        prompts = [template.replace("{}", name) for name in classes for template in config.templates]
-        source = load_encoder_source(config, pairs, prompts, _unit_features(source), device)
-    return Study(config, pairs, classes, source, tuple(segmentations), recorded_damping=run.record.get("damping"))
-
-
-def _heads_options(config: RunConfig) -> dict[str, Any]:
-    return {
-        "log_logit_scale": config.log_logit_scale,
-        "chunk_size": config.chunk_size,
-        "adapter": config.adapter,
-    }
+    source = HeadsSource(
+        config.model,
+        heads,
+        **tensors,
+        log_logit_scale=config.log_logit_scale,
+        chunk_size=config.chunk_size,
+        adapter=config.adapter,
+    )
+    return source, classes
 
 
 def _unit_features(source: HeadsSource) -> dict[str, Tensor]:

@@ -41,6 +41,8 @@ class LeftOut:
     """Δ = θ − θ̂, `[parameters]`"""
     objective: tuple[float, ...]
     """J_D [nats per pair, up to a constant] at θ̂ and after every step; never rises"""
+    gradient_norms: tuple[float, ...]
+    """‖∇J_D‖ at the same points"""
     solutions: tuple[Solution, ...]
     """the solve of each step"""
 
@@ -115,7 +117,7 @@ def leave_out(
     rest = without_group(segmentations[0], group)
     change = torch.zeros_like(like)
     value, gradient = objective(change)
-    values, solutions = [value], []
+    values, norms, solutions = [value], [float(gradient.norm())], []
     for _ in range(steps):
         operator = GaussNewton(moved(change), loss, rest, damping)
         solution = conjugate_gradients(operator, -gradient[None], tolerance, max_iterations)
@@ -129,8 +131,9 @@ def leave_out(
             break
         change = change + step
         values.append(value)
+        norms.append(float(gradient.norm()))
         solutions.append(solution)
-    return LeftOut(change, tuple(values), tuple(solutions))
+    return LeftOut(change, tuple(values), tuple(norms), tuple(solutions))
 
 
 def _loss_and_gradient(

@@ -39,6 +39,8 @@ class Retrained:
     """J_D, nats per pair (of `refine` up to a constant)"""
     gradient_norm: float
     """‖∇J_D‖ where it ended: a truth is only as good as this is small"""
+    gradient_norm_at_start: float
+    """‖∇J_D‖ where it began"""
     converged: bool
     """whether the gradient's largest entry fell below the tolerance"""
     evaluations: int
@@ -93,15 +95,20 @@ def refine(
     like: Tensor,
     damping: float,
     num_iterations: int,
+    tolerance: float = 0.0,
 ) -> Retrained:
     """A few iterations on J_D from θ̂, where ∇J(θ̂) = 0 stands for θ_ref; arguments as in `retrain`.
+
+    The tolerance is relative to the gradient at θ̂; 0 does all iterations.
 
     Returns:
         The change from θ̂ and what the minimisation was like.
     """
     started = time.monotonic()
     objective = objective_without(moved, loss, segmentations, group, like=like, damping=damping, is_fitted=True)
-    return _minimise(objective, torch.zeros_like(like), num_iterations, 0.0, started)
+    zero = torch.zeros_like(like)
+    target = tolerance * float(objective(zero)[1].abs().max()) if tolerance else 0.0
+    return _minimise(objective, zero, num_iterations, target, started)
 
 
 def _minimise(
@@ -111,11 +118,13 @@ def _minimise(
     started = time.monotonic() if started is None else started
     point = start.clone()
     best: tuple[float, Tensor, Tensor] | None = None
-    evaluations = 0
+    evaluations, norm_at_start = 0, 0.0
 
     def closure() -> float:
-        nonlocal best, evaluations
+        nonlocal best, evaluations, norm_at_start
         value, gradient = objective(point)
+        if evaluations == 0:
+            norm_at_start = float(gradient.norm())
         evaluations += 1
         if best is None or value <= best[0]:
             best = value, point.clone(), gradient
@@ -138,6 +147,7 @@ def _minimise(
         change,
         value,
         float(gradient.norm()),
+        norm_at_start,
         bool(gradient.abs().max() <= tolerance),
         evaluations,
         time.monotonic() - started,

@@ -1,31 +1,26 @@
-"""What if a set of pairs were gone? The model without them and what it would predict, without retraining."""
+"""The model without a set of pairs and what it would predict, without retraining."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
-from rich.table import Table
+from torch import Tensor
 
 from engine.curvature import DEFAULT_TOLERANCE, SolveStatus
 from engine.errors import ConfigError, PairsError
-from engine.influence.leave_out import LeftOut, leave_out
-from engine.predictions import metrics, queries_table
+from engine.influence.leave_out import leave_out
+from engine.influence.retrain import refine
+from engine.predictions import queries_table
 from engine.runs import finished_as, is_wrong
 from engine.study import Study
 
-METRICS = {
-    "zero_shot_accuracy": "zero-shot accuracy",
-    "retrieval_recall_at_1": "retrieval recall@1",
-    "retrieval_recall_at_5": "retrieval recall@5",
-    "validation_loss": "validation loss (nats per pair)",
-}
+DEFAULT_ITERATIONS = 10
 
 
 @dataclass(frozen=True)
@@ -38,9 +33,15 @@ class WhatIf:
     """the queries table of the model as it is"""
     after: pd.DataFrame
     """the queries table of the model without the pairs, same rows"""
-    left_out: LeftOut
     study: Study
     """the study at the parameters without the pairs"""
+    num_iterations: int
+    """of the refinement; 0 for the closed form"""
+    remaining_gradient: float
+    """‖∇J_D‖ at the edited parameters relative to that at θ̂: 0 at the retrained ones, 1 if nothing was gained"""
+    seconds: float
+    """to find the edited parameters"""
+    warnings: tuple[str, ...] = ()
 
     @property
     def mended(self) -> pd.DataFrame:
@@ -53,16 +54,51 @@ class WhatIf:
         return self.after[~is_wrong(self.before) & is_wrong(self.after)]
 
 
-def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
+def what_if(study: Study, pair_ids: Collection[str], num_iterations: int = DEFAULT_ITERATIONS) -> WhatIf:
     """Leave pairs out of training and predict anew.
 
     Args:
-        study: of a finished run with a damping.
+        study: of a run with a damping.
         pair_ids: training pairs to leave out; others are passed over.
-        steps: Gauss–Newton steps; 1 is the closed form, a few more reach the retrained model.
+        num_iterations: of L-BFGS from θ̂ on the objective without the pairs, which soon reach the retrained model;
+            0 takes the closed form: one Gauss–Newton step with the exact removal term of the group.
 
     Raises:
-        ConfigError: if the run has no curvature, or `steps` is below 1.
+        ConfigError: if the run has no damping that stands for a regulariser, or `num_iterations` is below 0.
+        PairsError: if no training pair is named, or all are.
+    """
+    if num_iterations < 0:
+        raise ConfigError("--iterations to be at least 0", str(num_iterations), "Change it.")
+    group = left_out_rows(study, pair_ids)
+    started = time.monotonic()
+    given = {"like": torch.zeros_like(study.like), "damping": study.inverse.damping}
+    if num_iterations == 0:
+        change, remaining, warnings = _closed_form(study, group, given)
+    else:
+        found = refine(
+            study.train.moved, study.loss, list(study.segmentations), group, **given, num_iterations=num_iterations
+        )
+        change, warnings = found.change, ()
+        remaining = found.gradient_norm / max(found.gradient_norm_at_start, 1e-300)
+    seconds = time.monotonic() - started
+    without = study.moved(change)
+    return WhatIf(
+        len(group),
+        queries_table(study),
+        queries_table(without),
+        without,
+        num_iterations,
+        remaining,
+        seconds,
+        warnings,
+    )
+
+
+def left_out_rows(study: Study, pair_ids: Collection[str]) -> np.ndarray:
+    """Positions of these pairs among the training pairs.
+
+    Raises:
+        ConfigError: if the run has no damping that stands for a regulariser.
         PairsError: if no training pair is named, or all are.
     """
     config = study.config
@@ -72,8 +108,6 @@ def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
             f"--curvature {config.curvature}",
             "Run again with gauss-newton, or with --damping.",
         )
-    if steps < 1:
-        raise ConfigError("--steps to be at least 1", str(steps), "Change it.")
     is_out = study.rows("train")["pair_id"].isin(set(pair_ids)).to_numpy()
     if not is_out.any() or is_out.all():
         raise PairsError(
@@ -81,19 +115,22 @@ def what_if(study: Study, pair_ids: Collection[str], steps: int) -> WhatIf:
             f"{int(is_out.sum())} of {len(is_out)}",
             "Check the ids: they stand in the run's pairs table.",
         )
+    return np.flatnonzero(is_out)
+
+
+def _closed_form(study: Study, group: np.ndarray, given: dict) -> tuple[Tensor, float, tuple[str, ...]]:
     found = leave_out(
         study.train.moved,
         study.loss,
         list(study.segmentations),
-        np.flatnonzero(is_out),
-        like=torch.zeros_like(study.like),
-        damping=study.inverse.damping,
-        steps=steps,
+        group,
+        **given,
+        steps=1,
         tolerance=study.config.cg_tolerance or DEFAULT_TOLERANCE[study.like.dtype],
         max_iterations=study.config.cg_iterations,
     )
-    without = study.moved(found.change)
-    return WhatIf(int(is_out.sum()), queries_table(study), queries_table(without), found, without)
+    warnings = tuple(s.status.value for s in found.solutions if s.status is not SolveStatus.CONVERGED)
+    return found.change, found.gradient_norms[-1] / max(found.gradient_norms[0], 1e-300), warnings
 
 
 def read_pair_ids(path: str | Path) -> list[str]:
@@ -131,34 +168,3 @@ def save_edited(found: WhatIf, path: Path) -> None:
     """
     with finished_as(path) as part:
         found.study.source.save(part)
-
-
-def summary(found: WhatIf) -> dict[str, Any]:
-    """What a screen shows of an outcome, ready for JSON."""
-    return {
-        "num_pairs": found.num_pairs,
-        "steps": len(found.left_out.solutions),
-        "before": metrics(found.before),
-        "after": metrics(found.after),
-        "mended": found.mended["query_id"].tolist(),
-        "broken": found.broken["query_id"].tolist(),
-        "warnings": [s.status.value for s in found.left_out.solutions if s.status is not SolveStatus.CONVERGED],
-    }
-
-
-def print_what_if(found: WhatIf) -> None:
-    """Print the metrics of the model as it is and without the pairs, and what changes."""
-    console, said = Console(), summary(found)
-    before, after = said["before"], said["after"]
-    table = Table("", "now", "without", "change", title=f"Without {found.num_pairs} training pairs")
-    for name, words in METRICS.items():
-        if before[name] is not None:
-            change = after[name] - before[name]
-            table.add_row(words, f"{before[name]:.3f}", f"{after[name]:.3f}", f"{change:+.3f}")
-    console.print(table)
-    mended, broken, taken = len(said["mended"]), len(said["broken"]), said["steps"]
-    console.print(f"{mended} wrong predictions become right, {broken} right ones become wrong.")
-    how = "the closed form" if taken == 1 else f"{taken} Gauss–Newton steps on the objective without the pairs"
-    console.print(f"Predicted without retraining, by {how}.")
-    for warning in said["warnings"]:
-        console.print(warning)

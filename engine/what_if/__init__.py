@@ -1,0 +1,21 @@
+"""What if a set of pairs were gone? The edited model, what it predicts, and the truth by retraining."""
+
+from engine.what_if.edit import WhatIf, check_new_folder, read_pair_ids, save_edited, what_if
+from engine.what_if.report import print_truth, print_what_if, summary
+from engine.what_if.truth import Truth, retrained
+
+__all__ = [
+    # prediction
+    "what_if",
+    "WhatIf",
+    "read_pair_ids",
+    "check_new_folder",
+    "save_edited",
+    # truth
+    "retrained",
+    "Truth",
+    # words
+    "summary",
+    "print_what_if",
+    "print_truth",
+]

@@ -1,0 +1,87 @@
+"""What a what-if predicts, found the slow way: training again without the pairs."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+
+from engine.embedding import write_features
+from engine.finetune import TrainingFolder, retrain_without
+from engine.influence.retrain import DEFAULT_TOLERANCE, refine
+from engine.predictions import queries_table
+from engine.study import Study, load_features
+from engine.what_if.edit import left_out_rows
+
+MOST_ITERATIONS = 2000
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The model that was trained without the pairs."""
+
+    after: pd.DataFrame
+    """its queries table, same rows as the run's"""
+    how: str
+    """a sentence"""
+    seconds: float
+
+
+def retrained(study: Study, pair_ids: Collection[str], console: Console | None = None) -> Truth:
+    """Train again without the pairs.
+
+    A model that `ecif finetune` wrote is trained again from the same start, with the same batches and seeds. Any other
+    model has no recorded start: its objective without the pairs is minimised to convergence from the model as it is.
+
+    Args:
+        study: of the run.
+        pair_ids: training pairs to leave out; others are passed over.
+        console: terminal for the progress bars of the training.
+
+    Raises:
+        ConfigError: if the run has no damping that stands for a regulariser.
+        PairsError: if no training pair is named, or all are.
+    """
+    group, started = left_out_rows(study, pair_ids), time.monotonic()
+    training = training_of(study)
+    if training is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            again = retrain_without(training.path, pair_ids, Path(folder) / "again", console)
+            after = queries_table(_study_of(study, again, Path(folder) / "features"))
+        return Truth(
+            after, "Trained again by its recorded recipe: same start, batches and seeds.", time.monotonic() - started
+        )
+    found = refine(
+        study.train.moved,
+        study.loss,
+        list(study.segmentations),
+        group,
+        like=torch.zeros_like(study.like),
+        damping=study.inverse.damping,
+        num_iterations=MOST_ITERATIONS,
+        tolerance=DEFAULT_TOLERANCE[study.like.dtype],
+    )
+    seconds = time.monotonic() - started
+    how = "Trained to convergence from the model as it is" + ("." if found.converged else ", without converging.")
+    return Truth(queries_table(study.moved(found.change)), how, seconds)
+
+
+def _study_of(study: Study, training: TrainingFolder, folder: Path) -> Study:
+    """The same pairs and queries as a trained model sees them."""
+    weights = {"adapter": str(training.result)} if study.config.adapter else {"model": str(training.result)}
+    config = replace(study.config, tier="heads", **weights)
+    write_features(folder, config, study.pairs, lambda done, total: None)
+    return replace(study, config=config, source=load_features(folder, config)[0])
+
+
+def training_of(study: Study) -> TrainingFolder | None:
+    """The `ecif finetune` folder that the studied weights came from; None if they came from elsewhere."""
+    weights = study.config.adapter or study.config.model.partition(":")[2] or study.config.model
+    folder = Path(weights).resolve().parent
+    return TrainingFolder.open(folder) if (folder / "finetune.json").is_file() else None
