@@ -16,6 +16,8 @@ from rich.console import Console
 import engine
 from engine.config import RunConfig, help_of
 from engine.errors import ConfigError, EcifError
+from engine.finetune import command as finetune_command
+from engine.options import field_options, given_options
 from engine.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNS = "ecif_runs"
 STOPPED = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
-FLAGS = {"templates": "--template"}
-TYPES = {"int": int, "float": float, "int | None": int, "float | None": float}
-_FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
 
     run = _command(commands, "run", _run, "score every pair; resumes where it stopped; prints the run folder")
     run.add_argument("config", nargs="?", help="a config.json that a run wrote, to replay it")
-    _run_options(run)
+    field_options(run, RunConfig)
+
+    tune = _command(
+        commands, "finetune", finetune_command.main, "train heads, an adapter or all weights; keeps its batches"
+    )
+    finetune_command.add_options(tune)
 
     trace = _command(commands, "trace", _trace, "the training pairs behind one test prediction")
     trace.add_argument("run", help="run folder")
@@ -139,28 +143,8 @@ def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    """One option per field of RunConfig; only what was given is kept, so a config file can be overridden."""
-    for name, field in _FIELDS.items():
-        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
-        kwargs: dict[str, object] = {
-            "dest": name,
-            "default": argparse.SUPPRESS,
-            "help": field.metadata["help"],
-        }
-        if field.default is not dataclasses.MISSING and field.default not in (None, False) and name != "templates":
-            kwargs["help"] = f"{kwargs['help']} (default {field.default})"
-        if name == "log_logit_scale":
-            kwargs["action"] = "store_true"
-        elif name == "templates":
-            kwargs["action"] = "append"
-        else:
-            kwargs["type"] = TYPES.get(str(field.type), str)
-        parser.add_argument(flag, **kwargs)
-
-
 def _config(options: argparse.Namespace) -> RunConfig:
-    given = {name: value for name, value in vars(options).items() if name in _FIELDS}
+    given = given_options(options, RunConfig)
     if options.config:
         return dataclasses.replace(RunConfig.load(options.config), **given)
     missing = [f"--{name}" for name in ("pairs", "model") if name not in given]
