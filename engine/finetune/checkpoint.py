@@ -71,8 +71,8 @@ def read_checkpoint(path: Path, parameters: dict[str, Tensor], optimizer: torch.
                 value, part = file.get_tensor(key), parameters[name]
                 if kind == PARAMETERS:
                     part.copy_(value)
-                else:  # AdamW keeps its step count on the CPU
-                    optimizer.state[part][kind] = value if value.dim() < part.dim() else value.to(part)
+                else:
+                    optimizer.state[part][kind] = value if kind == "step" else value.to(part)
             return Position(**json.loads(file.metadata()[HEADER]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise RunFolderDamaged(

@@ -9,7 +9,7 @@ import torch
 from small_data import model, small_table
 from torch.nn.functional import cross_entropy
 
-from engine.errors import BatchesError, ConfigError, ModelError, TrainingError
+from engine.errors import BatchesError, ConfigError, ModelError, RunFolderDamaged, TrainingError
 from engine.finetune.job import load_training, rows_of
 from engine.finetune.learners import attention_and_mlp
 from engine.finetune.training import fit, learning_rate
@@ -214,3 +214,30 @@ def test_what_cannot_be_trained_is_refused_before_it_begins(recipe) -> None:
 def test_options_that_make_no_sense_are_refused(recipe, options, words) -> None:
     with pytest.raises(ConfigError, match=words):
         recipe(**options)
+
+
+@pytest.mark.parametrize("options", [{"log_logit_scale": True}, {"tier": "lora", "dtype": "float16"}])
+def test_a_checkpoint_keeps_the_temperature_and_the_scale_of_float16(recipe, options, tmp_path) -> None:
+    one = recipe(epochs=5, checkpoint_steps=3, damping=0.1, **options)
+    task, learner = load_training(one)
+    whole = fit(task, learner, NOBODY, None, lambda done, of: None)
+
+    def stop(done: int, of: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    path, steps = tmp_path / "checkpoint.safetensors", []
+    with pytest.raises(KeyboardInterrupt):
+        fit(task, learner, NOBODY, path, stop)
+    resumed = fit(task, learner, NOBODY, path, lambda done, of: steps.append(done))
+    assert steps == [7, 8, 9, 10]  # the sixth step was the last that was kept
+    assert all(torch.equal(part, resumed.parameters[name]) for name, part in whole.parameters.items())
+    assert moved(whole, learner) > 1e-3
+
+
+def test_a_damaged_checkpoint_is_said(recipe, tmp_path) -> None:
+    task, learner = load_training(recipe())
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(b"half a fi")
+    with pytest.raises(RunFolderDamaged, match="Delete the file: the training then begins anew"):
+        fit(task, learner, NOBODY, path, lambda done, of: None)
