@@ -109,16 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     planted.add_argument("--truth", help="ground_truth.csv (default: the sample data's)")
 
     benchmark = _command(commands, "benchmark", _benchmark, "cost of each pass relative to one plain embedding pass")
-    benchmark.add_argument("--model", help="model to measure (default: the sample's)")
-    benchmark.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
-    benchmark.add_argument("--pairs", type=int, default=256, help="pairs of noise (default %(default)s)")
-    benchmark.add_argument("--batch-size", type=int, default=32, help="pairs per batch (default %(default)s)")
-    benchmark.add_argument("--chunk-size", type=int, default=64, help="pairs in memory at once (default %(default)s)")
-    benchmark.add_argument("--queries", type=int, default=8, help="queries asked together (default %(default)s)")
-    benchmark.add_argument("--tiers", nargs="+", default=["lora"], choices=("lora", "all"), help="(default: lora)")
-    benchmark.add_argument("--device", default="auto", help=help_of("device"))
-    benchmark.add_argument("--dtype", default="float32", help=help_of("dtype"))
-    benchmark.add_argument("--out", metavar="FILE", help="write the figures to this .json as well")
+    _benchmark_options(benchmark)
 
     _command(commands, "doctor", _doctor, "device, versions, and what is missing")
     return parser
@@ -141,6 +132,19 @@ def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", default="localhost", help="address to listen on (default %(default)s)")
     _decisions_option(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def _benchmark_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="model to measure (default: the sample's)")
+    parser.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
+    parser.add_argument("--pairs", type=int, default=256, help="pairs of noise (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=32, help="pairs per batch (default %(default)s)")
+    parser.add_argument("--chunk-size", type=int, default=64, help="pairs in memory at once (default %(default)s)")
+    parser.add_argument("--queries", type=int, default=8, help="queries asked together (default %(default)s)")
+    parser.add_argument("--tiers", nargs="+", default=["lora"], choices=("lora", "all"), help="(default: lora)")
+    parser.add_argument("--device", default="auto", help=help_of("device"))
+    parser.add_argument("--dtype", default="float32", help=help_of("dtype"))
+    parser.add_argument("--out", metavar="FILE", help="write the figures to this .json as well")
 
 
 def _config(options: argparse.Namespace) -> RunConfig:
