@@ -17,6 +17,8 @@ import engine
 from engine.config import RunConfig, help_of
 from engine.errors import ConfigError, EcifError
 from engine.fidelity.options import FidelityOptions
+from engine.finetune import command as finetune_command
+from engine.options import field_options, given_options
 from engine.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNS = "ecif_runs"
 STOPPED = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
-FLAGS = {"templates": "--template"}
-TYPES = {"int": int, "float": float, "int | None": int, "float | None": float}
-_FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,7 +66,12 @@ def _parser() -> argparse.ArgumentParser:
 
     run = _command(commands, "run", _run, "score every pair; resumes where it stopped; prints the run folder")
     run.add_argument("config", nargs="?", help="a config.json that a run wrote, to replay it")
-    _run_options(run)
+    field_options(run, RunConfig)
+
+    tune = _command(
+        commands, "finetune", finetune_command.main, "train heads, an adapter or all weights; keeps its batches"
+    )
+    finetune_command.add_options(tune)
 
     trace = _command(commands, "trace", _trace, "the training pairs behind one test prediction")
     trace.add_argument("run", help="run folder")
@@ -117,16 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     benchmark = _command(commands, "benchmark", _benchmark, "cost of each pass relative to one plain embedding pass")
-    benchmark.add_argument("--model", help="model to measure (default: the sample's)")
-    benchmark.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
-    benchmark.add_argument("--pairs", type=int, default=256, help="pairs of noise (default %(default)s)")
-    benchmark.add_argument("--batch-size", type=int, default=32, help="pairs per batch (default %(default)s)")
-    benchmark.add_argument("--chunk-size", type=int, default=64, help="pairs in memory at once (default %(default)s)")
-    benchmark.add_argument("--queries", type=int, default=8, help="queries asked together (default %(default)s)")
-    benchmark.add_argument("--tiers", nargs="+", default=["lora"], choices=("lora", "all"), help="(default: lora)")
-    benchmark.add_argument("--device", default="auto", help=help_of("device"))
-    benchmark.add_argument("--dtype", default="float32", help=help_of("dtype"))
-    benchmark.add_argument("--out", metavar="FILE", help="write the figures to this .json as well")
+    _benchmark_options(benchmark)
 
     _command(commands, "doctor", _doctor, "device, versions, and what is missing")
     return parser
@@ -159,28 +154,21 @@ def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    """One option per field of RunConfig; only what was given is kept, so a config file can be overridden."""
-    for name, field in _FIELDS.items():
-        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
-        kwargs: dict[str, object] = {
-            "dest": name,
-            "default": argparse.SUPPRESS,
-            "help": field.metadata["help"],
-        }
-        if field.default is not dataclasses.MISSING and field.default not in (None, False) and name != "templates":
-            kwargs["help"] = f"{kwargs['help']} (default {field.default})"
-        if name == "log_logit_scale":
-            kwargs["action"] = "store_true"
-        elif name == "templates":
-            kwargs["action"] = "append"
-        else:
-            kwargs["type"] = TYPES.get(str(field.type), str)
-        parser.add_argument(flag, **kwargs)
+def _benchmark_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="model to measure (default: the sample's)")
+    parser.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
+    parser.add_argument("--pairs", type=int, default=256, help="pairs of noise (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=32, help="pairs per batch (default %(default)s)")
+    parser.add_argument("--chunk-size", type=int, default=64, help="pairs in memory at once (default %(default)s)")
+    parser.add_argument("--queries", type=int, default=8, help="queries asked together (default %(default)s)")
+    parser.add_argument("--tiers", nargs="+", default=["lora"], choices=("lora", "all"), help="(default: lora)")
+    parser.add_argument("--device", default="auto", help=help_of("device"))
+    parser.add_argument("--dtype", default="float32", help=help_of("dtype"))
+    parser.add_argument("--out", metavar="FILE", help="write the figures to this .json as well")
 
 
 def _config(options: argparse.Namespace) -> RunConfig:
-    given = {name: value for name, value in vars(options).items() if name in _FIELDS}
+    given = given_options(options, RunConfig)
     if options.config:
         return dataclasses.replace(RunConfig.load(options.config), **given)
     missing = [f"--{name}" for name in ("pairs", "model") if name not in given]

@@ -37,6 +37,10 @@ class SolveError(EcifError):
     """A linear solve gave nothing usable."""
 
 
+class TrainingError(EcifError):
+    """A training gave a loss or a gradient that is not finite."""
+
+
 class StorageError(EcifError):
     """The disk refused: full, read-only, or without permission."""
 

@@ -15,7 +15,7 @@ from engine.cli import main
 from engine.runs import RunFolder, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["demo", "check", "run", "trace", "whatif", "export", "dashboard", "evaluate", "evaluate planted", "doctor"]
+COMMANDS = ["demo", "check", "run", "trace", "whatif", "export", "dashboard", "evaluate", "evaluate planted", "doctor", "finetune"]
 
 
 def sentence(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:

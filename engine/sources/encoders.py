@@ -76,20 +76,27 @@ class EncoderSource:
         Raises:
             ConfigError: if the temperature was studied beside an adapter, which has no place for it.
         """
-        encoder, chosen = self.towers.inputs.encoder, self.towers.parametrization
-        known = {**self.towers.temperature, **self.towers.parameters}
-        parameters = {name: known[name] for name in chosen.start}
-        if isinstance(chosen, LoraWeights):
-            if len(parameters) < len(self.towers.parameters):
-                raise ConfigError(
-                    "a run without --log-logit-scale", "a changed temperature", "An adapter cannot hold it."
-                )
-            chosen.adapter.with_tensors(parameters).save(folder)
-            return
-        changed = chosen.weights(parameters)
-        changed |= {name: known[own] for name, own in NAMES_OF_TEMPERATURE.items()}
-        with weights_in_place(encoder.module, changed):
-            encoder.save(folder)
+        save_towers(self.towers, folder)
+
+
+def save_towers(towers: EncoderTowers, folder: Path) -> None:
+    """Write the adapter, or the whole model, with the weights that the parameters of `towers` say.
+
+    Raises:
+        ConfigError: if the temperature was studied beside an adapter, which has no place for it.
+    """
+    encoder, chosen = towers.inputs.encoder, towers.parametrization
+    known = {**towers.temperature, **towers.parameters}
+    parameters = {name: known[name] for name in chosen.start}
+    if isinstance(chosen, LoraWeights):
+        if len(parameters) < len(towers.parameters):
+            raise ConfigError("a run without --log-logit-scale", "a changed temperature", "An adapter cannot hold it.")
+        chosen.adapter.with_tensors(parameters).save(folder)
+        return
+    changed = chosen.weights(parameters)
+    changed |= {name: known[own] for name, own in NAMES_OF_TEMPERATURE.items()}
+    with weights_in_place(encoder.module, changed):
+        encoder.save(folder)
 
 
 def load_encoder_source(
