@@ -21,6 +21,7 @@ from engine.models.embeddings import GivenFeatures
 from engine.pairs import image_path, open_image
 from engine.sources.encoders import load_encoder
 from engine.study import device_of
+from engine.tiers import parametrization
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -106,6 +107,8 @@ def _encoder(config: RunConfig) -> DualEncoder | GivenFeatures:
     device, kind = device_of(config), split_spec(config.model)[0]
     if kind != "embeddings":
         found, _ = load_encoder(config.model, model_hash(config.model), config.adapter, False, device, config.dtype)
+        if config.tier not in ("heads", "lora"):
+            parametrization(config.tier, found, None)  # refuses an expression that matches nothing before the work
         return found
     if config.tier != "heads" or config.adapter:
         raise ConfigError(

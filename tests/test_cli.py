@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from small_data import model, small_config, small_table
 
+from engine import commands
 from engine.cli import main
 from engine.runs import RunFolder, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["demo", "check", "run", "trace", "whatif", "export", "dashboard", "evaluate", "evaluate planted", "doctor", "finetune"]
+COMMANDS = [*(command.NAME for command in commands.COMMANDS), "evaluate planted", "evaluate fidelity"]
 
 
 def sentence(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:
@@ -71,7 +72,7 @@ def test_every_option_of_a_run_is_in_its_help(capsys: pytest.CaptureFixture) -> 
         (["--batch-size", "1"], "batch_size"),
         (["--damping", "0"], "damping"),
         (["--damping", "1", "--relative-damping", "1"], "both"),
-        (["--tier", "everything"], "tier"),
+        (["--tier", "no(such"], "tier"),
         (["--dtype", "int8"], "dtype"),
         (["--template", "no place for the class"], "templates"),
         (["--classes", "absent.txt"], "absent.txt"),

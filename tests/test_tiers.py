@@ -62,8 +62,8 @@ def test_what_if_moves_the_adapter_and_saves_one_that_loads(
 ) -> None:
     study = load_study(finished)
     out = study.rows("train")["pair_id"].head(3).tolist()
-    found = what_if(study, out, steps=2)
-    assert found.left_out.objective[-1] < found.left_out.objective[0]
+    found = what_if(study, out, num_iterations=3)
+    assert 0 < found.remaining_gradient < 1
     save_edited(found, tmp_path / "adapter")
     edited = run(RunConfig(**{**vars(config), "adapter": str(tmp_path / "adapter"), "out": str(tmp_path / "runs")}))
     losses = edited.table("queries")["loss"]

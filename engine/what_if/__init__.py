@@ -1,6 +1,6 @@
 """What if a set of pairs were gone? The edited model, what it predicts, and the truth by retraining."""
 
-from engine.what_if.edit import WhatIf, check_new_folder, read_pair_ids, save_edited, what_if
+from engine.what_if.edit import WhatIf, save_edited, what_if
 from engine.what_if.report import print_truth, print_what_if, summary
 from engine.what_if.truth import Truth, retrained
 
@@ -8,8 +8,6 @@ __all__ = [
     # prediction
     "what_if",
     "WhatIf",
-    "read_pair_ids",
-    "check_new_folder",
     "save_edited",
     # truth
     "retrained",

@@ -133,32 +133,6 @@ def _closed_form(study: Study, group: np.ndarray, given: dict) -> tuple[Tensor, 
     return found.change, found.gradient_norms[-1] / max(found.gradient_norms[0], 1e-300), warnings
 
 
-def read_pair_ids(path: str | Path) -> list[str]:
-    """Pair ids from a .csv with a pair_id column, or from a text file with one per line.
-
-    Raises:
-        PairsError: if the file cannot be read.
-    """
-    try:
-        if str(path).endswith(".csv"):
-            return pd.read_csv(path, dtype=str)["pair_id"].dropna().tolist()
-        return [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError, KeyError) as error:
-        raise PairsError(
-            "a .csv with a pair_id column, or a text file with one id per line", f"{path} ({error})", "Check --drop."
-        ) from error
-
-
-def check_new_folder(path: str) -> None:
-    """Refuse a folder that is there already, before anything is computed.
-
-    Raises:
-        ConfigError: if something is at `path`.
-    """
-    if Path(path).exists():
-        raise ConfigError("a new folder for --save", f"{path}, which exists", "Name another one.")
-
-
 def save_edited(found: WhatIf, path: Path) -> None:
     """Write the edited weights as a checkpoint of the model's own format.
 

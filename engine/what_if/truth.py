@@ -13,7 +13,8 @@ import torch
 from rich.console import Console
 
 from engine.embedding import write_features
-from engine.finetune import TrainingFolder, retrain_without
+from engine.finetune.job import retrain_without
+from engine.finetune.record import TrainingFolder
 from engine.influence.retrain import DEFAULT_TOLERANCE, refine
 from engine.predictions import queries_table
 from engine.study import Study, load_features

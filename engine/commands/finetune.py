@@ -1,4 +1,4 @@
-"""`ecif finetune` on the command line. Torch is imported only when it trains."""
+"""`ecif finetune`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from engine.errors import ConfigError
 from engine.finetune.recipe import Recipe
 from engine.finetune.record import TrainingFolder
 from engine.options import field_options, given_options
+from engine.pairs.id_lists import read_pair_ids
+
+NAME = "finetune"
+HELP = "train heads, an adapter or all weights; keeps its batches"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +51,6 @@ def main(options: argparse.Namespace) -> None:
                 "--again with --without and --out only", f"--{sorted(set(given) - {'out'})[0]}", "The rest is recorded."
             )
         from engine.finetune.job import retrain_without
-        from engine.what_if import read_pair_ids
 
         folder = retrain_without(options.again, read_pair_ids(options.without), given["out"], console)
     print_training(folder, console)

@@ -1,0 +1,22 @@
+"""The commands of `ecif`, one file each: NAME, HELP, add_options(parser), main(options). No torch until one runs."""
+
+from types import ModuleType
+
+from engine.commands import benchmark, check, dashboard, demo, doctor, evaluate, export, finetune, run, trace, whatif
+
+COMMANDS: tuple[ModuleType, ...] = (
+    demo,
+    check,
+    run,
+    finetune,
+    trace,
+    whatif,
+    export,
+    dashboard,
+    evaluate,
+    benchmark,
+    doctor,
+)
+"""in the order of `ecif --help`"""
+
+__all__ = ["COMMANDS"]

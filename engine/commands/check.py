@@ -1,0 +1,23 @@
+"""`ecif check`."""
+
+from __future__ import annotations
+
+import argparse
+
+from engine.config import help_of
+
+NAME = "check"
+HELP = "validate a data set: what is readable, what is not and why"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("pairs", help=help_of("pairs"))
+    parser.add_argument("--rejects", help="write the rejected rows to this .csv")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print what was understood; 1 if nothing can be used."""
+    from engine.reports import print_check
+
+    return print_check(options.pairs, options.rejects)

@@ -1,0 +1,65 @@
+"""`ecif whatif`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from engine.commands.decisions import decision_store, decisions_option
+from engine.errors import ConfigError
+from engine.pairs.id_lists import read_pair_ids
+from engine.runs import RunFolder, write_json
+
+NAME = "whatif"
+HELP = "the model without a set of pairs, predicted without retraining"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("run", help="run folder")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--drop", metavar="FILE", help="pair ids: a .csv with a pair_id column, or one per line")
+    what.add_argument("--dropped", action="store_true", help="the pairs with the decision drop")
+    parser.add_argument(
+        "--iterations",
+        type=int,
+        default=10,
+        help="iterations from the model as it is, on the objective without the pairs; 0 takes the closed form "
+        "(default %(default)s)",
+    )
+    parser.add_argument(
+        "--retrain", action="store_true", help="verify the prediction: train without the pairs and show both"
+    )
+    parser.add_argument(
+        "--save", metavar="FOLDER", help="write the edited model here: an adapter for the tier lora, else a model"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
+    decisions_option(parser)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Predict, save and verify, as asked."""
+    if options.save and Path(options.save).exists():
+        raise ConfigError("a new folder for --save", f"{options.save}, which exists", "Name another one.")
+    folder = RunFolder.open(options.run)
+    if options.dropped:
+        decided = decision_store(options, folder).current()
+        pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
+    else:
+        pair_ids = read_pair_ids(options.drop)
+    from engine.study import load_study
+    from engine.what_if import print_truth, print_what_if, retrained, save_edited, summary, what_if
+
+    study = load_study(folder)
+    found, truth = what_if(study, pair_ids, options.iterations), None
+    print_what_if(found)
+    if options.save:
+        save_edited(found, Path(options.save))
+        print(f"The edited weights are in {options.save}.")
+    if options.retrain:
+        truth = retrained(study, pair_ids, Console(stderr=True))
+        print_truth(found, truth)
+    if options.out:
+        write_json(Path(options.out), summary(found, truth))
