@@ -78,18 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--top", type=int, default=10, help="pairs shown per side (default %(default)s)")
 
     whatif = _command(commands, "whatif", _whatif, "the model without a set of pairs, predicted without retraining")
-    whatif.add_argument("run", help="run folder")
-    what = whatif.add_mutually_exclusive_group(required=True)
-    what.add_argument("--drop", metavar="FILE", help="pair ids: a .csv with a pair_id column, or one per line")
-    what.add_argument("--dropped", action="store_true", help="the pairs with the decision drop")
-    whatif.add_argument(
-        "--steps", type=int, default=4, help="Gauss–Newton steps; 1 is the closed form (default %(default)s)"
-    )
-    whatif.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
-    whatif.add_argument(
-        "--save", metavar="FOLDER", help="write the edited model here: an adapter for the tier lora, else a model"
-    )
-    _decisions_option(whatif)
+    _whatif_options(whatif)
 
     export = _command(commands, "export", _export, "write the decisions of a run to a file")
     export.add_argument("run", help="run folder")
@@ -132,6 +121,21 @@ def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", default="localhost", help="address to listen on (default %(default)s)")
     _decisions_option(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def _whatif_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="run folder")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--drop", metavar="FILE", help="pair ids: a .csv with a pair_id column, or one per line")
+    what.add_argument("--dropped", action="store_true", help="the pairs with the decision drop")
+    parser.add_argument(
+        "--steps", type=int, default=4, help="Gauss–Newton steps; 1 is the closed form (default %(default)s)"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
+    parser.add_argument(
+        "--save", metavar="FOLDER", help="write the edited model here: an adapter for the tier lora, else a model"
+    )
+    _decisions_option(parser)
 
 
 def _benchmark_options(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,8 @@ from engine.cli import main
 from engine.runs import RunFolder, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["demo", "check", "run", "trace", "whatif", "export", "dashboard", "evaluate", "evaluate planted", "doctor", "finetune"]
+COMMANDS = ["demo", "check", "run", "finetune", "trace", "whatif", "export", "dashboard", "evaluate",
+            "evaluate planted", "doctor"]  # fmt: skip
 
 
 def sentence(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:
