@@ -70,7 +70,8 @@ def print_training(folder: TrainingFolder, console: Console) -> None:
     without = f" ({counts['left_out']} left out)" if counts["left_out"] else ""
     console.print(
         f"{record['num_parameters']} parameters on {counts['train']} training pairs{without}; "
-        f"{record['steps']} steps in {record['seconds']:.1f} s; ‖∇J‖ = {record['gradient_norm']:.2e} at the end."
+        f"{record['steps']} steps in {record['seconds']:.1f} s; ‖∇J‖ = {record['gradient_norm']:.2e} at the end, "
+        f"over the batches of the last {record['gradient_epochs']} epochs."
     )
     for note in record["notes"]:
         console.print(f"Note: {note}", markup=False)

@@ -169,5 +169,6 @@ def _outcome(task: Task, num_left_out: int, fitted: Fitted) -> dict[str, object]
         "validation_loss_before": fitted.loss_before,
         "epochs": fitted.epochs,
         "gradient_norm": fitted.gradient_norm,
+        "gradient_epochs": task.gradient_epochs,
         "seconds": round(sum(one["seconds"] for one in fitted.epochs), 3),
     }

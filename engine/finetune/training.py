@@ -23,6 +23,7 @@ from engine.finetune.recipe import Recipe
 from engine.pairs import PairSet
 
 Report = Callable[[int, int], None]
+GRADIENT_EPOCHS_OF_HEADS = 50
 HALF_WORDS = "Use --dtype float32 where half precision overflows."
 
 
@@ -53,6 +54,11 @@ class Task:
         return self.num_train / self.steps_per_epoch
 
     @property
+    def gradient_epochs(self) -> int:
+        """Segmentations over which ‖∇J‖ is taken; one where each costs a pass of the encoders."""
+        return min(self.recipe.epochs, GRADIENT_EPOCHS_OF_HEADS if self.recipe.tier == "heads" else 1)
+
+    @property
     def train_ids(self) -> pd.Series:
         """Ids of the training pairs, in row order."""
         return self.pairs["pair_id"].iloc[: self.num_train]
@@ -72,7 +78,7 @@ class Fitted:
     loss_before: float
     """validation loss at the start, nats per pair"""
     gradient_norm: float
-    """‖∇J‖ at the end, over the batches of the last epoch"""
+    """‖∇J‖ at the end, over the batches of the last `Task.gradient_epochs` epochs"""
 
 
 def training_task(recipe: Recipe, data: PairSet) -> Task:
@@ -217,14 +223,15 @@ def _finite(loss: float, recipe: Recipe, epoch: int) -> float:
 
 
 def _gradient_norm(task: Task, learner: Learner, parameters: Parameters, left_out: np.ndarray) -> float:
-    # float16 would lose a gradient that is divided by all training pairs before it is summed
+    """‖∇J‖ over the batches of the last epochs, as many as `Task.gradient_epochs`."""
+    share = 1.0 / (task.num_train * task.gradient_epochs)
+    total = {name: task.recipe.damping * (part - learner.start[name]) for name, part in parameters.items()}
+    # the share comes after the reverse pass: float16 would round a gradient so small to nothing
     factor = next(iter(parameters.values())).new_ones(())
-    total = {
-        name: task.num_train * task.recipe.damping * (part - learner.start[name]) for name, part in parameters.items()
-    }
-    for batch in task.batches_without(left_out, task.recipe.epochs - 1):
-        if len(batch):
-            _, gradient = learner.gradient(parameters, torch.from_numpy(batch), task.loss, factor)
-            total = {name: part + gradient[name] for name, part in total.items()}
-    norm = sum(float(part.double().square().sum()) for part in total.values()) ** 0.5 / task.num_train
+    for epoch in range(task.recipe.epochs - task.gradient_epochs, task.recipe.epochs):
+        for batch in task.batches_without(left_out, epoch):
+            if len(batch):
+                _, gradient = learner.gradient(parameters, torch.from_numpy(batch), task.loss, factor)
+                total = {name: part + share * gradient[name] for name, part in total.items()}
+    norm = sum(float(part.double().square().sum()) for part in total.values()) ** 0.5
     return _finite(norm, task.recipe, task.recipe.epochs)
