@@ -28,6 +28,7 @@ FOLDER = ".jobs"
 STOP_SECONDS = 5
 LAST_LINES = 6
 WHAT_IF_SECONDS = 600
+POLL_SECONDS = 0.1
 BAR = re.compile(r"\d+/\d+ .*left ")
 
 
@@ -106,17 +107,58 @@ def stop(job: Job) -> None:
 
 def predict_without_dropped(run: Path) -> tuple[dict[str, Any] | None, str]:
     """What `ecif whatif --dropped` says of a run: its outcome, or None and the sentence that says why not."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "what_if.json"
-        command = [sys.executable, "-m", "engine", "whatif", str(run), "--dropped", "--out", str(out)]
-        try:
-            done = subprocess.run(
-                command, env=_environment(), capture_output=True, text=True, timeout=WHAT_IF_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
+    question = Retraining.start(run, ("--dropped",))
+    while question.is_alive:
+        if question.seconds > WHAT_IF_SECONDS:
+            question.stop()
             return None, f"It took longer than {WHAT_IF_SECONDS} seconds. Run `ecif whatif` in a terminal."
-        if done.returncode or not out.is_file():
-            return None, done.stderr.strip()
+        time.sleep(POLL_SECONDS)
+    return question.outcome()
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """`ecif whatif` at work in a process of its own, asked for by one page and gone with it."""
+
+    process: subprocess.Popen
+    folder: tempfile.TemporaryDirectory
+    started_at: float
+    """seconds of the monotonic clock"""
+
+    @classmethod
+    def start(cls, run: Path, options: tuple[str, ...]) -> Retraining:
+        """Ask about a run, with these options of `ecif whatif`."""
+        folder = tempfile.TemporaryDirectory()
+        command = [sys.executable, "-m", "engine", "whatif", str(run), *options]
+        with (Path(folder.name) / "log.txt").open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [*command, "--out", str(Path(folder.name) / "out.json")],
+                env=_environment(),
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        return cls(process, folder, time.monotonic())
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still works."""
+        return self.process.poll() is None
+
+    @property
+    def seconds(self) -> float:
+        """Since it started."""
+        return time.monotonic() - self.started_at
+
+    def stop(self) -> None:
+        """Stop it for good."""
+        self.process.kill()
+        self.process.wait()
+
+    def outcome(self) -> tuple[dict[str, Any] | None, str]:
+        """What it found, or None and the sentence that says why not."""
+        out = Path(self.folder.name) / "out.json"
+        if self.process.returncode or not out.is_file():
+            return None, (Path(self.folder.name) / "log.txt").read_text(encoding="utf-8").strip()
         return json.loads(out.read_text(encoding="utf-8")), ""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from dashboard.jobs import predict_without_dropped
+from dashboard.jobs import Retraining, predict_without_dropped
 from dashboard.state import store
 from engine.runs import RunFolder
 
-SHOWN = "what_if"
+SHOWN, CHECKED = "what_if", "what_if_retrained"
 METRICS = {
     "zero_shot_accuracy": ("Test pictures named right", "{:.1%}", "normal"),
     "retrieval_recall_at_1": ("Captions found by picture", "{:.1%}", "normal"),
@@ -17,7 +19,7 @@ METRICS = {
 
 
 def what_if_panel(run: RunFolder, num_dropped: int) -> None:
-    """Ask, wait a few seconds, show the metrics of the model without the dropped pairs.
+    """Ask, wait a few seconds, show the metrics of the model without the dropped pairs, and offer the truth.
 
     Args:
         run: whose model is asked about.
@@ -30,27 +32,57 @@ def what_if_panel(run: RunFolder, num_dropped: int) -> None:
             st.session_state[SHOWN] = (asked, *predict_without_dropped(run.path))
     shown = st.session_state.get(SHOWN)
     if shown is None or shown[0] != asked:
-        st.caption("Computed in seconds by a few Gauss–Newton steps on the training objective without these pairs.")
+        st.caption("Computed in seconds: a few iterations on the training objective without these pairs.")
         return
     _, outcome, error = shown
     if outcome is None:
-        st.error("This could not be computed.")
-        st.text(error)
+        _failed(error)
         return
-    with st.container(horizontal=True):
-        for name, (label, shape, color) in METRICS.items():
-            before, after = outcome["before"][name], outcome["after"][name]
-            if after is not None:
-                change = shape.format(after - before)
-                st.metric(
-                    label,
-                    shape.format(after),
-                    change,
-                    delta_color=color,
-                    border=True,
-                    help="predicted; change from now",
-                )
-        st.metric("Mistakes mended", len(outcome["mended"]), border=True)
-        st.metric("New mistakes", len(outcome["broken"]), border=True)
+    _metrics(outcome["before"], outcome["after"], "predicted; change from now", _mistakes(outcome))
+    st.caption(outcome["how"])
     for warning in outcome["warnings"]:
         st.warning(warning)
+    if st.button("Check it by training again", icon=":material/fact_check:", help="Takes as long as a training."):
+        st.session_state[CHECKED] = (asked, Retraining.start(run.path, ("--dropped", "--retrain")))
+    checked = st.session_state.get(CHECKED)
+    if checked is not None and checked[0] == asked:
+        _truth(checked[1])
+
+
+def _truth(question: Retraining) -> None:
+    """The retrained model beside the prediction, as soon as it is there."""
+
+    @st.fragment(run_every="2s" if question.is_alive else None)
+    def waiting() -> None:
+        if question.is_alive:
+            st.info(f"Training without the pairs … {question.seconds:.0f} s", icon=":material/hourglass_top:")
+            return
+        outcome, error = question.outcome()
+        if outcome is None:
+            _failed(error)
+            return
+        truth = outcome["retrained"]
+        _metrics(outcome["before"], truth["metrics"], "retrained; change from now", {})
+        times = truth["seconds"] / outcome["seconds"]
+        st.caption(f"{truth['how']} {truth['seconds']:.1f} s, {times:.0f} times the prediction's.")
+
+    waiting()
+
+
+def _metrics(before: dict[str, Any], after: dict[str, Any], words: str, more: dict[str, int]) -> None:
+    with st.container(horizontal=True):
+        for name, (label, shape, color) in METRICS.items():
+            if after[name] is not None:
+                change = shape.format(after[name] - before[name])
+                st.metric(label, shape.format(after[name]), change, delta_color=color, border=True, help=words)
+        for label, count in more.items():
+            st.metric(label, count, border=True)
+
+
+def _mistakes(outcome: dict[str, Any]) -> dict[str, int]:
+    return {"Mistakes mended": len(outcome["mended"]), "New mistakes": len(outcome["broken"])}
+
+
+def _failed(error: str) -> None:
+    st.error("This could not be computed.")
+    st.text(error)

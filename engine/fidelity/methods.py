@@ -100,7 +100,7 @@ def group_terms(setting: Setting, direction: Tensor, groups: list[np.ndarray]) -
     return found
 
 
-def _gauss_newton_steps(setting: Setting, group: np.ndarray, steps: int) -> Tensor:
+def _gauss_newton_step(setting: Setting, group: np.ndarray) -> Tensor:
     study = setting.fitted
     return leave_out(
         study.train.moved,
@@ -109,7 +109,6 @@ def _gauss_newton_steps(setting: Setting, group: np.ndarray, steps: int) -> Tens
         group,
         like=study.like,
         damping=setting.options.damping,
-        steps=steps,
         tolerance=STEP_TOLERANCE,
         max_iterations=study.config.cg_iterations,
     ).change
@@ -129,8 +128,7 @@ def _warm_iterations(setting: Setting, group: np.ndarray, num_iterations: int) -
 
 
 REFINED: dict[str, Callable[[Setting, np.ndarray], Tensor]] = {
-    "1 Gauss–Newton step": lambda setting, group: _gauss_newton_steps(setting, group, 1),
-    "4 Gauss–Newton steps": lambda setting, group: _gauss_newton_steps(setting, group, 4),
+    "closed form": _gauss_newton_step,
     "5 warm iterations": lambda setting, group: _warm_iterations(setting, group, 5),
     "10 warm iterations": lambda setting, group: _warm_iterations(setting, group, 10),
 }

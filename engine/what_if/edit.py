@@ -125,12 +125,11 @@ def _closed_form(study: Study, group: np.ndarray, given: dict) -> tuple[Tensor, 
         list(study.segmentations),
         group,
         **given,
-        steps=1,
         tolerance=study.config.cg_tolerance or DEFAULT_TOLERANCE[study.like.dtype],
         max_iterations=study.config.cg_iterations,
     )
-    warnings = tuple(s.status.value for s in found.solutions if s.status is not SolveStatus.CONVERGED)
-    return found.change, found.gradient_norms[-1] / max(found.gradient_norms[0], 1e-300), warnings
+    status, (before, after) = found.solution.status, found.gradient_norms
+    return found.change, after / max(before, 1e-300), () if status is SolveStatus.CONVERGED else (status.value,)
 
 
 def save_edited(found: WhatIf, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Leaving a group out in closed form and by a few steps, against real retraining to convergence in float64."""
+"""Leaving a group out in closed form, against real retraining to convergence in float64."""
 
 import numpy as np
 import pytest
@@ -47,10 +47,10 @@ class Retrained:
         kept = [batch.tolist() for batch in without_group(one.segmentation, GROUP).batches]
         self.truth = trained(one, reference, kept, self.fitted) - self.fitted
 
-    def left_out(self, steps: int, group: np.ndarray = GROUP) -> LeftOut:
+    def left_out(self, group: np.ndarray = GROUP) -> LeftOut:
         return leave_out(
             self.feature_map.moved, self.loss, [self.segmentation], group,
-            like=self.fitted, damping=DAMPING, steps=steps, tolerance=1e-12, max_iterations=2000,
+            like=self.fitted, damping=DAMPING, tolerance=1e-12, max_iterations=2000,
         )  # fmt: skip
 
 
@@ -60,32 +60,26 @@ def case(request: pytest.FixtureRequest) -> Retrained:
 
 
 def test_the_closed_form_points_where_retraining_goes(case: Retrained) -> None:
-    change = case.left_out(1).change
+    change = case.left_out().change
     assert (
         torch.cosine_similarity(change, case.truth, dim=0) > 0.7
     )  # a sixth of all pairs leaves: one step is not enough
     assert (change - case.truth).norm() < 0.8 * case.truth.norm()
 
 
-def test_a_few_steps_reach_the_retrained_parameters(case: Retrained) -> None:
-    errors = [float((case.left_out(steps).change - case.truth).norm() / case.truth.norm()) for steps in (1, 4, 30)]
-    assert errors[0] > errors[1] > errors[2]
-    assert errors[2] < 1e-3
-
-
-def test_the_objective_never_rises_and_nothing_changes_without_a_group(case: Retrained) -> None:
-    found = case.left_out(5)
-    assert all(after <= before for before, after in zip(found.objective, found.objective[1:], strict=False))
-    nobody = case.left_out(3, np.array([], dtype=int))
+def test_the_step_lowers_the_gradient_and_nothing_changes_without_a_group(case: Retrained) -> None:
+    found = case.left_out()
+    assert found.gradient_norms[1] < found.gradient_norms[0]
+    nobody = case.left_out(np.array([], dtype=int))
     assert nobody.change.norm() < 1e-9 < found.change.norm()
 
 
-def test_the_first_step_starts_from_the_exact_removal_term_of_the_group(case: Retrained) -> None:
+def test_the_step_starts_from_the_exact_removal_term_of_the_group(case: Retrained) -> None:
     """With a very large λ the step is the gradient itself: (1/n) ∇R_D / λ."""
     large = 1e6
     found = leave_out(
         case.feature_map.moved, case.loss, [case.segmentation], GROUP,
-        like=case.fitted, damping=large, steps=1, tolerance=1e-12, max_iterations=100,
+        like=case.fitted, damping=large, tolerance=1e-12, max_iterations=100,
     )  # fmt: skip
     theta = torch.zeros_like(case.fitted).requires_grad_()
 
