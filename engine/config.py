@@ -84,6 +84,9 @@ class RunConfig:
         default="positive",
     )
     trace_depth: int = _option("pairs kept per prediction and side", default=50)
+    trace_queries: int = _option(
+        "most wrong predictions that are traced, the surest first; `ecif trace` computes any other", default=300
+    )
     cg_tolerance: float | None = _option(
         "relative residual at which a solve has converged (default 1e-5 in float32, 1e-10 in float64)", default=None
     )
@@ -119,6 +122,7 @@ class RunConfig:
             ("chunk_size", 1),
             ("sketches", 1),
             ("trace_depth", 1),
+            ("trace_queries", 0),
             ("cg_iterations", 1),
             ("seed", 0),
         ):

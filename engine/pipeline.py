@@ -234,8 +234,11 @@ def _trace(folder: RunFolder, report: Report) -> None:
     from engine.study import load_study
 
     queries = folder.table("queries")
-    wrong = queries.loc[is_wrong(queries), "query_id"].tolist()
-    table, solves = traces_table(load_study(folder), folder.table("scores"), wrong, report)
+    wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")["query_id"].tolist()
+    traced = wrong[: folder.config.trace_queries]
+    if len(traced) < len(wrong):
+        _add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
+    table, solves = traces_table(load_study(folder), folder.table("scores"), traced, report)
     if solves is not None:
         folder.update_record(trace_solves=dataclasses.asdict(solves))
     write_table(folder.path / "traces.parquet", table)

@@ -18,7 +18,7 @@ from small_data import small_config, small_table
 from engine.config import RunConfig
 from engine.errors import BatchesError, RunFolderError
 from engine.pipeline import run
-from engine.runs import TABLES, RunFolder
+from engine.runs import TABLES, RunFolder, is_wrong
 from engine.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -231,6 +231,15 @@ def test_every_table_has_the_rest_of_its_columns_and_both_roles_carry_weight(tmp
     everyone = disturbs.groupby("pair_id")["influence"].sum()[found.index]  # a batch of eight: all seven others fit
     np.testing.assert_allclose(everyone, found["influence_negative"], rtol=1e-3, atol=1e-7)
     assert (found["self_influence"] > 0).all() and (found["self_influence_error"] > 0).all()
+
+
+def test_only_the_surest_wrong_predictions_are_traced_when_asked_and_the_record_says_so(tmp_path: Path) -> None:
+    folder = run(small_config(tmp_path, trace_queries=2))
+    queries = folder.table("queries")
+    wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")
+    assert len(wrong) > 2
+    assert set(folder.table("traces")["query_id"]) == set(wrong["query_id"].head(2))
+    assert any(f"surest 2 of {len(wrong)}" in note for note in folder.record["notes"])
 
 
 def test_bad_rows_are_kept_in_the_rejects_with_a_reason_of_their_own(tmp_path: Path) -> None:

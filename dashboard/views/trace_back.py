@@ -56,7 +56,7 @@ rows = trace_rows(traces, cache.train_scores(run), query["query_id"], side)
 if rows.empty:
     empty(
         "No trace stored for this prediction",
-        "A run traces its wrong predictions. `ecif trace RUN --query ID` computes any other in the terminal.",
+        "A run traces its surest wrong predictions. `ecif trace RUN --query ID` computes any other in the terminal.",
         ":material/account_tree:",
     )
     st.stop()

@@ -1,5 +1,6 @@
 """Every page, run by Streamlit's own test runner over the finished sample run."""
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -175,6 +176,17 @@ def test_the_decisions_page_predicts_the_model_without_the_dropped_pairs(runs_di
     shown = {metric.label: metric for metric in app.metric}
     assert float(shown["Test pictures named right"].value.rstrip("%")) > 80
     assert int(shown["Mistakes mended"].value) > int(shown["New mistakes"].value)
+    assert "without retraining, by 10 iterations" in words_on(app)
+    next(button for button in app.button if button.label == "Check it by training again").click().run()
+    assert "Training without the pairs" in words_on(app)
+    until = time.monotonic() + 90
+    while "Trained to convergence" not in words_on(app):
+        assert time.monotonic() < until and not app.exception and not app.error
+        time.sleep(1)
+        app.run()
+    values = [metric.value for metric in app.metric if metric.label == "Test pictures named right"]
+    predicted, retrained = (float(value.rstrip("%")) for value in values)
+    assert abs(predicted - retrained) < 1 and retrained > 80
 
 
 def test_a_page_that_others_can_reach_computes_nothing(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
