@@ -190,7 +190,9 @@ def attention_and_mlp(module: nn.Module) -> tuple[str, ...]:
         path = name.split(".")
         if isinstance(part, nn.MultiheadAttention) and part.in_proj_weight is not None:
             found.add(path[-1])
-        elif isinstance(part, nn.Linear) and set(path[:-1]) & set(BLOCKS):
+        # Not the output layer of a fused attention (a subclass): peft 0.21 adds the change of that layer twice, so
+        # an adapter of it would give other features there than W + scaling · B A.
+        elif type(part) is nn.Linear and set(path[:-1]) & set(BLOCKS):
             found.add(".".join(path[-2:]))
     return tuple(sorted(found))
 

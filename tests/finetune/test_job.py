@@ -95,34 +95,36 @@ def test_the_adapter_and_its_batches_go_into_a_run_of_the_tier_lora(recipe, kind
     assert found.record["num_parameters"] == record["num_parameters"]
 
 
-@pytest.mark.parametrize("kind", ["hf", "siglip"])
+@pytest.mark.parametrize("kind", ["hf", "siglip", "open_clip"])
 def test_peft_loads_the_adapter_and_gives_the_same_features(recipe, kind: str) -> None:
     from peft import PeftModel
-    from transformers import AutoModel
 
-    one = recipe(kind, tier="lora", loss="siglip" if kind == "siglip" else "clip", epochs=3)
-    if kind == "siglip":  # peft names the output of the pooling attention in a way of its own
-        names = ("q_proj", "k_proj", "v_proj", "self_attn.out_proj", "fc1", "fc2")
-        one = recipe(kind, tier="lora", loss="siglip", epochs=3, targets=names)
-    folder = finetune(one)
-    encoder = load_model(one.model, torch.device("cpu"), torch.float64)
-    tokens, _ = encoder.prepare_texts(["a red thing", "green"])
-    pixels = torch.randn(2, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    base = AutoModel.from_pretrained(one.model.removeprefix("hf:")).double().eval()
-    plain = [base.get_text_features(**tokens), base.get_image_features(pixels)]
-    tuned = PeftModel.from_pretrained(base, folder.result).eval()
-    theirs = [tuned.get_text_features(**tokens), tuned.get_image_features(pixels)]
     from engine.directional.encoders import embed
     from engine.models.lora import load_adapter
     from engine.tiers import parametrization
 
+    one = recipe(kind, tier="lora", loss="siglip" if kind == "siglip" else "clip", epochs=3)
+    folder = finetune(one)
+    encoder, theirs = (load_model(one.model, torch.device("cpu"), torch.float64) for _ in range(2))
+    tokens, _ = encoder.prepare_texts(["a red thing", "green"])
+    pixels = torch.randn(2, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def own_features() -> list[torch.Tensor]:
+        if kind == "open_clip":
+            found = [theirs.module.encode_text(tokens["text"]), theirs.module.encode_image(pixels)]
+        else:
+            found = [theirs.module.get_text_features(**tokens), theirs.module.get_image_features(pixels)]
+        found = [getattr(part, "pooler_output", part) for part in found]
+        return [torch.nn.functional.normalize(part, dim=1).detach() for part in found]
+
+    plain = own_features()
+    PeftModel.from_pretrained(theirs.module, folder.result).eval()  # changes the module in place
+    tuned = own_features()
     chosen = parametrization("lora", encoder, load_adapter(folder.result, encoder.module))
     for index, (name, inputs) in enumerate((("text", tokens), ("image", pixels))):
-        unit = [getattr(part[index], "pooler_output", part[index]) for part in (theirs, plain)]
-        unit = [torch.nn.functional.normalize(part, dim=1) for part in unit]
         ours = embed(encoder, chosen, name, inputs, chosen.start)
-        torch.testing.assert_close(ours, unit[0], rtol=1e-9, atol=1e-9)
-        assert (ours - unit[1]).abs().max() > 1e-4
+        torch.testing.assert_close(ours, tuned[index], rtol=1e-9, atol=1e-9)
+        assert (ours - plain[index]).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("tier", ["heads", "lora", "text_model"])
