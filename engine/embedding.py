@@ -18,6 +18,7 @@ from engine.config import RunConfig
 from engine.errors import ConfigError, ModelError, PairsError
 from engine.models import load_model, model_hash, split_spec
 from engine.models.embeddings import GivenFeatures
+from engine.models.lora import adapter_notes
 from engine.pairs import image_path, open_image
 from engine.sources.encoders import load_encoder
 from engine.study import device_of
@@ -96,6 +97,8 @@ def write_features(
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
     save_file(heads, folder / "heads.safetensors")
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
+    if config.adapter:
+        notes += adapter_notes(config.adapter)
     if model.heads.logit_bias is not None and config.loss != "siglip":
         notes.append("The model has a logit bias: it was probably trained with a sigmoid loss (--loss siglip).")
     if cut:

@@ -233,13 +233,13 @@ def test_every_table_has_the_rest_of_its_columns_and_both_roles_carry_weight(tmp
     assert (found["self_influence"] > 0).all() and (found["self_influence_error"] > 0).all()
 
 
-def test_only_the_surest_wrong_predictions_are_traced_when_asked_and_the_record_says_so(tmp_path: Path) -> None:
-    folder = run(small_config(tmp_path, trace_queries=2))
-    queries = folder.table("queries")
-    wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")
-    assert len(wrong) > 2
-    assert set(folder.table("traces")["query_id"]) == set(wrong["query_id"].head(2))
-    assert any(f"surest 2 of {len(wrong)}" in note for note in folder.record["notes"])
+def test_only_as_many_wrong_predictions_are_traced_as_asked_and_the_record_says_so(tmp_path: Path) -> None:
+    everything, nothing = (run(small_config(tmp_path, trace_queries=count)) for count in (300, 0))
+    wrong = everything.table("queries").loc[lambda queries: is_wrong(queries), "query_id"]
+    assert set(everything.table("traces")["query_id"]) == set(wrong) and len(wrong) >= 1
+    assert nothing.table("traces").empty
+    assert f"The surest 0 of {len(wrong)} wrong predictions are traced." in nothing.record["notes"]
+    assert not any("surest" in note for note in everything.record["notes"])
 
 
 def test_bad_rows_are_kept_in_the_rejects_with_a_reason_of_their_own(tmp_path: Path) -> None:

@@ -102,6 +102,17 @@ def load_adapter(folder: str | Path, module: nn.Module) -> LoraAdapter:
     return LoraAdapter(config, {name: part.to(like) for name, part in tensors.items()}, tuple(factors))
 
 
+def adapter_notes(folder: str | Path) -> list[str]:
+    """What a person should know of the adapter in `folder`, for the record of a run."""
+    _, tensors = _read(Path(folder))
+    if not any(".base_layer.out_proj." in name for name in tensors):
+        return []
+    return [
+        "The adapter changes the output layer of fused attention. peft up to 0.21 applies that change twice when it "
+        "runs; here it is applied once, as the adapter's definition says."
+    ]
+
+
 def new_adapter(module: nn.Module, rank: int, alpha: float, targets: tuple[str, ...], seed: int) -> LoraAdapter:
     """A fresh adapter: A random, B zero, so that the model is unchanged (Hu et al. 2021).
 
@@ -124,7 +135,8 @@ def new_adapter(module: nn.Module, rank: int, alpha: float, targets: tuple[str, 
         like = parameters[weight]
         bound = 1.0 / math.sqrt(like.shape[1])  # Kaiming's uniform bound with a = √5, as in torch.nn.Linear
         drawn = bound * (2 * torch.rand(rank, like.shape[1], generator=generator, dtype=torch.float64) - 1)
-        down, up = PREFIX + layer + DOWN, PREFIX + layer + UP
+        named = _name_for_peft(layer, module)
+        down, up = PREFIX + named + DOWN, PREFIX + named + UP
         tensors |= {down: drawn.to(like), up: like.new_zeros(like.shape[0], rank)}
         factors.append(LoraFactors(weight, down, up, alpha / rank))
     if not factors:
@@ -165,6 +177,14 @@ def _weight_name(layer: str, module: nn.Module) -> str | None:
     if isinstance(found, nn.MultiheadAttention):
         return f"{layer}.in_proj_weight" if found.in_proj_weight is not None else None
     return f"{layer}.weight" if isinstance(found, nn.Linear) else None
+
+
+def _name_for_peft(layer: str, module: nn.Module) -> str:
+    """What peft calls a layer: the output of a fused attention is a part of the layer that it wraps."""
+    parent, _, name = layer.rpartition(".")
+    if name == "out_proj" and isinstance(module.get_submodule(parent), nn.MultiheadAttention):
+        return f"{parent}.base_layer.{name}"
+    return layer
 
 
 def _scaling(config: LoraConfig, layer: str, rank: int) -> float:

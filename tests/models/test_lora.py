@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.models import load_model
-from engine.models.lora import load_adapter, new_adapter
+from engine.models.lora import adapter_notes, load_adapter, new_adapter
 from engine.sources import load_encoder
 
 CPU = torch.device("cpu")
@@ -96,6 +96,18 @@ def test_what_is_not_a_plain_lora_adapter_is_refused(adapter_folder: Path, model
     file.write_text("{")
     with pytest.raises(ModelError, match="readable adapter"):
         load_adapter(adapter_folder, module)
+
+
+def test_the_output_of_fused_attention_is_named_as_peft_names_it_and_the_record_says_what_peft_does(
+    tmp_path: Path, model_folder: Path, adapter_folder: Path
+) -> None:
+    folder = tiny_models.open_clip_model(tmp_path / "model")
+    fused = tiny_models.trained_adapter(tmp_path / "fused", str(folder), "open_clip")
+    assert any(".attn.base_layer.out_proj.lora_A" in name for name in load_file(fused / "adapter_model.safetensors"))
+    adapter = load_adapter(fused, load_model(str(folder), CPU, torch.float32).module)
+    assert any(factor.weight.endswith("attn.out_proj.weight") for factor in adapter.factors)
+    assert "twice" in adapter_notes(fused)[0]
+    assert adapter_notes(adapter_folder) == []
 
 
 def test_targets_that_name_no_layer_are_refused_with_examples(model_folder: Path) -> None:
