@@ -34,3 +34,12 @@ def summed_loss(
         cotangents = logit_cotangents(features, loss.logit_gradient(logits)[None])
         gradient = gradient + pullback(cotangents)
     return total, gradient
+
+
+def summed_loss_value(feature_map: FeatureMap, loss: ContrastiveLoss, batches: Iterable[np.ndarray]) -> Tensor | float:
+    """Σ_m L(B_m) alone, `[]`, nats: a plain pass of the model instead of three; arguments as in `summed_loss`."""
+    total = 0.0
+    for batch in batches:
+        pairs = torch.as_tensor(batch)
+        total = total + loss.pair_losses(logits_of(feature_map.features(pairs, pairs))).sum()
+    return total

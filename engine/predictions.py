@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.batches import consecutive_batches
 from engine.errors import ConfigError
+from engine.objective import summed_loss_value
 from engine.queries import (
     classification_gradients,
     classify,
@@ -26,7 +27,7 @@ VALIDATION = "validation"
 
 def queries_table(study: Study) -> pd.DataFrame:
     """One row per query; see the run folder's description for the columns."""
-    loss, _ = validation_gradient(study)
+    loss = validation_value(study)
     rows = [pd.DataFrame([{"query_id": VALIDATION, "kind": VALIDATION, "loss": loss}])]
     if study.classes:
         rows.append(_classification_rows(study))
@@ -47,6 +48,13 @@ def metrics(queries: pd.DataFrame) -> dict[str, float | None]:
         "retrieval_recall_at_5": float((retrieved["rank_of_truth"] <= 5).mean()),
         "validation_loss": float(queries.loc[queries["kind"] == VALIDATION, "loss"].iloc[0]),
     }
+
+
+def validation_value(study: Study) -> float:
+    """The validation loss, nats per pair."""
+    num_pairs = len(study.rows("validation"))
+    batches = consecutive_batches(num_pairs, study.config.batch_size)
+    return float(summed_loss_value(study.feature_map("validation"), study.loss, batches)) / num_pairs
 
 
 def validation_gradient(study: Study) -> tuple[float, Tensor]:

@@ -17,7 +17,7 @@ from engine.errors import ConfigError
 from engine.fidelity.groups import draw_groups
 from engine.fidelity.options import FidelityOptions
 from engine.influence.retrain import Retrained, retrain
-from engine.predictions import validation_gradient
+from engine.predictions import validation_value
 from engine.queries import classify
 from engine.runs import finished_as, write_json, write_table
 from engine.signals import clip_scores, pair_losses, suspicion
@@ -69,7 +69,7 @@ class Setting:
 
 def measure(study: Study) -> Measured:
     """Validation loss and zero-shot accuracy of a model."""
-    loss, _ = validation_gradient(study)
+    loss = validation_value(study)
     truth = study.labels(study.test_split)
     labelled = np.flatnonzero(truth >= 0)
     if not study.classes or not len(labelled):
