@@ -9,23 +9,18 @@ import torch
 
 from engine.config import RunConfig
 from engine.errors import ConfigError, ModelError
+from engine.finetune import Recipe
+from engine.finetune.job import finetune, retrain_without
+from engine.finetune.record import TrainingFolder
 from engine.pipeline import run
 from engine.runs import RunFolder
 from engine.study import load_study
-from engine.what_if import save_edited, what_if
+from engine.what_if import retrained, save_edited, what_if
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
-    """A run over an adapter of a tiny CLIP."""
-    folder = tmp_path_factory.mktemp("tiers")
-    model = tiny_models.hf_clip(folder / "model")
-    adapter = tiny_models.trained_adapter(folder / "adapter", str(model), "hf")
-    pairs = tiny_models.picture_table(folder / "pairs", 15)
-    return RunConfig(
-        str(pairs), str(model), adapter=str(adapter), tier="lora", batch_size=5, segmentations=2, sketches=2,
-        curvature="ekfac", damping=0.1, dtype="float64", out=str(folder / "runs"),
-    )  # fmt: skip
+    return tiny_models.adapter_run(tmp_path_factory.mktemp("tiers"))
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +96,27 @@ def test_overflow_in_half_precision_is_refused_with_what_to_do(config: RunConfig
     model.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="--dtype float32"):
         run(RunConfig(**{**vars(config), "model": str(tmp_path), "tier": "heads", "dtype": "float16"}))
+
+
+@pytest.mark.parametrize("tier", ["heads", "lora", "all"])
+def test_a_model_that_ecif_finetune_wrote_is_verified_by_its_own_recipe(
+    config: RunConfig, tier: str, tmp_path: Path
+) -> None:
+    shared = {"tier": tier, "batch_size": 5, "damping": 0.1, "dtype": "float64"}
+    recipe = Recipe(config.pairs, config.model, str(tmp_path / "tuned"), epochs=2, learning_rate=1e-3, **shared)
+    training = finetune(recipe)
+
+    def run_on(weights: TrainingFolder, name: str) -> RunFolder:
+        given = {"adapter": str(weights.result)} if tier == "lora" else {"model": str(weights.result)}
+        return run(RunConfig(**{"pairs": config.pairs, "model": config.model, **shared, **given},
+                             curvature="ekfac", batches=str(training.path / "batches.parquet"), sketches=2,
+                             trace_queries=0, out=str(tmp_path / "runs"), name=name))  # fmt: skip
+
+    study = load_study(run_on(training, "tuned"))
+    out = study.rows("train")["pair_id"].head(3).tolist()
+    truth = retrained(study, out)
+    again = retrain_without(training.path, out, tmp_path / "again")
+    expected = run_on(again, "again").table("queries")["loss"]
+    np.testing.assert_allclose(truth.after["loss"], expected, rtol=1e-8)
+    assert truth.how.startswith("Trained again by its recorded recipe")
+    assert np.abs(expected - run_on(training, "tuned").table("queries")["loss"]).max() > 1e-6

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from engine.config import RunConfig
+
 VOCABULARY = ["<pad>", "<unk>", "<s>", "</s>", "a", "red", "green", "thing"]
 SIZE = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 LORA_TARGETS = {
@@ -100,3 +102,14 @@ def picture_table(folder: Path, num_pairs: int) -> Path:
         lines.append(f"{number}.png,{caption},{'train' if number % 3 else 'validation'}")
     (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
     return folder / "pairs.csv"
+
+
+def adapter_run(folder: Path) -> RunConfig:
+    """A run over an adapter of a tiny CLIP, a second or two of work."""
+    model = hf_clip(folder / "model")
+    adapter = trained_adapter(folder / "adapter", str(model), "hf")
+    pairs = picture_table(folder / "pairs", 15)
+    return RunConfig(
+        str(pairs), str(model), adapter=str(adapter), tier="lora", batch_size=5, segmentations=2, sketches=2,
+        curvature="ekfac", damping=0.1, dtype="float64", out=str(folder / "runs"),
+    )  # fmt: skip

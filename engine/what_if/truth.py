@@ -69,7 +69,8 @@ def retrained(study: Study, pair_ids: Collection[str], console: Console | None =
         tolerance=DEFAULT_TOLERANCE[study.like.dtype],
     )
     seconds = time.monotonic() - started
-    how = "Trained to convergence from the model as it is" + ("." if found.converged else ", without converging.")
+    remaining = found.gradient_norm / max(found.gradient_norm_at_start, 1e-300)
+    how = f"Trained on without the pairs from the model as it is, until {remaining:.2%} of the gradient remained."
     return Truth(queries_table(study.moved(found.change)), how, seconds)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import tiny_models
 from streamlit.testing.v1 import AppTest
 
 from engine.review import Decision, DecisionStore
@@ -38,6 +39,26 @@ def words_on(app: AppTest) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_without_an_exception(runs_dir: Path, page: str) -> None:
     app = open_page(page)
+    assert not app.exception and not app.error
+    assert len(app.title) == 1
+
+
+@pytest.fixture(scope="module")
+def adapter_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A finished run over a LoRA adapter: no labels, no classes."""
+    from engine.pipeline import run
+
+    return run(tiny_models.adapter_run(tmp_path_factory.mktemp("adapter")))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_run_over_an_adapter(
+    adapter_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("ECIF_RUNS_DIR", str(adapter_run.path.parent))
+    monkeypatch.setenv("ECIF_DECISIONS", str(tmp_path / "d.sqlite"))
+    query = adapter_run.table("traces")["query_id"].iloc[0]
+    app = open_page(page, run=adapter_run.run_id, query=query)
     assert not app.exception and not app.error
     assert len(app.title) == 1
 
@@ -180,7 +201,7 @@ def test_the_decisions_page_predicts_the_model_without_the_dropped_pairs(runs_di
     next(button for button in app.button if button.label == "Check it by training again").click().run()
     assert "Training without the pairs" in words_on(app)
     until = time.monotonic() + 90
-    while "Trained to convergence" not in words_on(app):
+    while "Trained on without the pairs" not in words_on(app):
         assert time.monotonic() < until and not app.exception and not app.error
         time.sleep(1)
         app.run()
