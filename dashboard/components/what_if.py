@@ -38,8 +38,8 @@ def what_if_panel(run: RunFolder, num_dropped: int) -> None:
     if outcome is None:
         _failed(error)
         return
-    _metrics(outcome["before"], outcome["after"], "predicted; change from now", _mistakes(outcome))
     st.caption(outcome["how"])
+    _metrics(outcome["before"], outcome["after"], "predicted; change from now", _mistakes(outcome))
     for warning in outcome["warnings"]:
         st.warning(warning)
     if st.button("Check it by training again", icon=":material/fact_check:", help="Takes as long as a training."):
@@ -62,9 +62,8 @@ def _truth(question: Retraining) -> None:
             _failed(error)
             return
         truth = outcome["retrained"]
+        st.caption(f"{truth['how']} It took {truth['seconds']:.1f} s.")
         _metrics(outcome["before"], truth["metrics"], "retrained; change from now", {})
-        times = truth["seconds"] / outcome["seconds"]
-        st.caption(f"{truth['how']} {truth['seconds']:.1f} s, {times:.0f} times the prediction's.")
 
     waiting()
 

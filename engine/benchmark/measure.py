@@ -126,10 +126,14 @@ def _heads_rows(setting: Setting, num_queries: int, add: Add, report: Callable[[
     report("heads: DataInf")
     ours = _seconds(setting, lambda: inverse_curvature(config, feature_map, setting.segmentation, like).solve(query))
     add("DataInf, built and applied to one query", "heads", ours)
+    built = inverse_curvature(config, feature_map, setting.segmentation, like)
+    further = _seconds(setting, lambda: built.solve(query))
+    add("DataInf, applied to one more query", "heads", further)
     batch = torch.as_tensor(setting.segmentation.batches[0])
     direct = _seconds(setting, lambda: datainf_pair_by_pair(feature_map, batch, query))
     direct *= len(setting.pairs) / len(batch)
-    add("DataInf from one gradient per pair", "heads", direct, f"{direct / ours:.0f} × ours; from one batch")
+    note = f"{direct / ours:.0f} × ours, {direct / further:.0f} × one more query; from one batch"
+    add("DataInf from one gradient per pair", "heads", direct, note)
 
 
 def _embed_all(feature_map: FeatureMap) -> None:
