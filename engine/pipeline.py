@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 import engine
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
 from engine.config import LEAST_PAIRS, RunConfig
-from engine.errors import BatchesError, PairsError, RunFolderError
+from engine.errors import BatchesError, PairsError
+from engine.locks import locked_folder
 from engine.models import folder_hash, model_hash, split_spec
 from engine.pairs import load_data_set
 from engine.progress import RunProgress
@@ -62,21 +62,8 @@ def run(config: RunConfig, console: Console | None = None) -> RunFolder:
     config = _with_absolute_paths(config)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.name or Path(config.pairs).stem).strip("-") or "run"
     path = Path(config.out) / f"{name}-{config.digest(hashes['pairs'], hashes['model'])}"
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunFolderError(
-                "a run that nobody else is computing",
-                f"{path}, which another process has locked",
-                "Wait for it, or stop it first.",
-            ) from error
-    try:
+    with locked_folder(path, "a run that nobody else is computing"):
         return _run_locked(RunFolder(path), config, hashes, console)
-    finally:
-        lock.release()
 
 
 def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], console: Console | None) -> RunFolder:

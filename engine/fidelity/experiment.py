@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from engine.config import CURVATURES
-from engine.errors import RunFolderError, RunFolderPartial
+from engine.errors import RunFolderPartial
 from engine.fidelity.groups import RANDOM
 from engine.fidelity.judge import judged, summary
 from engine.fidelity.methods import REFINED, linear_predictions
 from engine.fidelity.options import FidelityOptions
 from engine.fidelity.report import write_report
 from engine.fidelity.setting import Setting, fitted_setting, measure
+from engine.locks import locked_folder
 from engine.progress import RunProgress
-from engine.runs import RunFolder, storage_errors, write_json, write_table
+from engine.runs import RunFolder, write_json, write_table
 from engine.study import load_study
 
 RESTARTS = 3
@@ -51,20 +51,9 @@ def run_fidelity(run: RunFolder, options: FidelityOptions, console: Console | No
     if not run.has("features"):  # scores and traces are not needed
         raise RunFolderPartial("a run with its features", f"{run.path}", "Run its config.json again: it resumes.")
     folder = run.path / "fidelity" / options.key
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunFolderError(
-                "an experiment that nobody else is computing", f"{folder}, which is locked", "Wait for it, or stop it."
-            ) from error
-    try:
+    with locked_folder(folder, "an experiment that nobody else is computing"):
         if not (folder / "fidelity.html").exists():
             _experiment(run, options, folder, console)
-    finally:
-        lock.release()
     return folder
 
 

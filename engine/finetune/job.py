@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from engine.batches import BatchSegmentation, segmentations_table
-from engine.errors import PairsError, RunFolderError, RunFolderPartial
+from engine.errors import PairsError, RunFolderPartial
 from engine.finetune.learners import Learner, Report, load_learner
 from engine.finetune.recipe import Recipe
 from engine.finetune.record import TrainingFolder, begin, now
 from engine.finetune.training import Fitted, Task, fit, training_task
+from engine.locks import locked_folder
 from engine.pairs import PairSet, load_data_set
 from engine.progress import RunProgress
-from engine.runs import finished_as, storage_errors, write_table
+from engine.runs import finished_as, write_table
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -93,23 +93,12 @@ def _locked(
     recipe: Recipe, without: Collection[str], again: TrainingFolder | None, console: Console | None
 ) -> TrainingFolder:
     path = Path(recipe.out)
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunFolderError(
-                "a training that no other process does", f"{path}, which one has locked", "Wait for it, or stop it."
-            ) from error
-    try:
+    with locked_folder(path, "a training that nobody else does"):
         folder = begin(recipe, without, again)
         if not folder.is_finished:
             with RunProgress(path / "progress.json", 4, console).running() as progress:
                 _train(folder, recipe, without, progress)
         return folder
-    finally:
-        lock.release()
 
 
 def _train(folder: TrainingFolder, recipe: Recipe, without: Collection[str], progress: RunProgress) -> None:
