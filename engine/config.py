@@ -78,7 +78,7 @@ class RunConfig:
         default=None,
     )
     negative_term: str = _option("negative role: exact or first-order", default="exact")
-    sketches: int = _option("random directions behind the relative influence", default=32)
+    sketches: int = _option("random directions behind relative influence and self-influence", default=32)
     trace_role: str = _option(
         "what ranks the pairs behind a prediction: positive (what a pair taught by its own match) or both roles",
         default="positive",
@@ -100,7 +100,7 @@ class RunConfig:
         "how full encoders are differentiated along a direction: forward (exact), central (differences) or auto",
         default="auto",
     )
-    seed: int = _option("seed of segmentations, held-out split and sketches", default=0)
+    seed: int = _option("seed of segmentations, held-out split, sketches and the draws of a curvature", default=0)
     out: str = _option("folder that holds the runs", default="ecif_runs")
     name: str | None = _option("name of the run; default: the name of the pairs table", default=None)
 

@@ -71,7 +71,7 @@ def write_features(
     Raises:
         ModelError: if the model cannot be loaded or gives features that are not finite.
     """
-    model = _encoder(config)
+    model = load_for(config)
     started, cut, notes = time.monotonic(), 0, list(model.notes)
     classes = class_names(config, pairs)
     if isinstance(model, GivenFeatures):
@@ -106,10 +106,18 @@ def write_features(
     return {"embedding_seconds": seconds, "notes": notes}
 
 
-def _encoder(config: RunConfig) -> DualEncoder | GivenFeatures:
+def load_for(config: RunConfig) -> DualEncoder | GivenFeatures:
+    """The model of a run with its adapter merged, or its given features.
+
+    Raises:
+        ModelError: if model or adapter cannot be read, or do not belong together.
+        ConfigError: if the tier names no parameter, or needs an encoder that is not there.
+    """
     device, kind = device_of(config), split_spec(config.model)[0]
     if kind != "embeddings":
-        found, _ = load_encoder(config.model, model_hash(config.model), config.adapter, False, device, config.dtype)
+        found, _ = load_encoder(
+            config.model, model_hash(config.model, config.adapter), config.adapter, False, device, config.dtype
+        )
         if config.tier not in ("heads", "lora"):
             parametrization(config.tier, found, None)  # refuses an expression that matches nothing before the work
         return found

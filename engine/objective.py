@@ -23,14 +23,14 @@ def summed_loss(
         batches: positions of the pairs of each batch.
 
     Returns:
-        The sum `[]`, nats, and its gradient `[1, parameters]`; zeros without any batch.
+        The sum `[]` in float64, nats, and its gradient `[1, parameters]`; zeros without any batch.
     """
     total, gradient = 0.0, 0.0
     for batch in batches:
         pairs = torch.as_tensor(batch)
         features, pullback = feature_map.features_and_pullback(pairs, pairs)
         logits = logits_of(features)
-        total = total + loss.pair_losses(logits).sum()
+        total = total + loss.pair_losses(exact(logits)).sum()
         cotangents = logit_cotangents(features, loss.logit_gradient(logits)[None])
         gradient = gradient + pullback(cotangents)
     return total, gradient
@@ -41,5 +41,10 @@ def summed_loss_value(feature_map: FeatureMap, loss: ContrastiveLoss, batches: I
     total = 0.0
     for batch in batches:
         pairs = torch.as_tensor(batch)
-        total = total + loss.pair_losses(logits_of(feature_map.features(pairs, pairs))).sum()
+        total = total + loss.pair_losses(exact(logits_of(feature_map.features(pairs, pairs)))).sum()
     return total
+
+
+def exact(values: Tensor) -> Tensor:
+    """`values` in float64, on the CPU where the device has none: line searches compare losses to the last digit."""
+    return values.cpu().double() if values.device.type == "mps" else values.double()

@@ -71,6 +71,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         folder = RunFolder.open(folder.path)
     if folder.is_finished:
         return folder
+    if not folder.has("features"):
+        _check_model(config)
     with storage_errors(folder.path):
         (folder.path / "progress.json").unlink(missing_ok=True)
     if not folder.has("record.json"):
@@ -100,6 +102,14 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
             folder.update_record(steps={file_name.removesuffix(".parquet"): cost})
         folder.update_record(finished_at=_now())
     return folder
+
+
+def _check_model(config: RunConfig) -> None:
+    """Refuse an adapter or a tier that does not fit the model, before any image is read."""
+    if config.adapter or config.tier != "heads":
+        from engine.embedding import load_for
+
+        load_for(config)
 
 
 def _read_pairs(folder: RunFolder, report: Report) -> None:

@@ -75,6 +75,8 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"permission to write {path}", f"'{error.strerror}'", "Choose another folder with --out."
             ) from error
+        if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
+            raise StorageError("a place to write", f"{path}, which is a folder", "Choose another name.") from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise StorageError(
                 f"a folder that can be made at {path}", f"'{error.strerror}'", "Choose another folder with --out."
@@ -93,7 +95,9 @@ def finished_as(path: Path) -> Iterator[Path]:
     with storage_errors(path):
         if path.exists() and not (path.is_file() or path.is_dir()):  # renaming would replace a pipe or a device
             raise StorageError("a file to write", f"{path}, which is a pipe or a device", "Name a file.")
-        if part.is_dir():
+        if part.is_symlink():  # somebody else's: never written through
+            part.unlink()
+        elif part.is_dir():
             shutil.rmtree(part)
         yield part
         if part.is_file():

@@ -41,6 +41,8 @@ def device_of(config: RunConfig) -> torch.device:
     lacking = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
     if lacking.get(config.device):
         raise ConfigError(f"a machine with {config.device}", "none", "Use --device auto or --device cpu.")
+    if config.device == "mps" and config.dtype == "float64":
+        raise ConfigError("--dtype float32 with --device mps", "float64", "That device has no float64.")
     if config.device != "auto":
         return torch.device(config.device)
     if torch.cuda.is_available():
@@ -110,6 +112,11 @@ class Study:
         if self.recorded_damping and config.curvature != "datainf":  # whose damping is one number per tensor
             config = replace(config, damping=self.recorded_damping, relative_damping=None)
         return inverse_curvature(config, self.train, self.segmentations[0], self.like)
+
+    @property
+    def damping(self) -> float:
+        """The absolute damping of the run: recorded, or that of the inverse curvature, which is built for it."""
+        return self.recorded_damping or self.inverse.damping
 
     def labels(self, split: str) -> np.ndarray:
         """Class index of each pair of a split; −1 without a label or with one that is not a class."""

@@ -18,7 +18,6 @@ from engine.directional.derivatives import WAYS
 from engine.directional.encoders import parameters_read_by, temperature_of
 from engine.models.interface import DualEncoder
 from engine.models.lora import load_adapter, new_adapter
-from engine.models.precision import weights_dtype
 from engine.sources import load_encoder
 from engine.tiers import parametrization
 
@@ -132,8 +131,3 @@ def _noisy_adapter(encoder: DualEncoder, seed: int) -> Any:
         for name, part in adapter.tensors.items()
     }
     return replace(adapter, tensors=moved)
-
-
-def working_dtype(config: RunConfig) -> torch.dtype:
-    """The dtype of features and scores."""
-    return weights_dtype(getattr(torch, config.dtype))

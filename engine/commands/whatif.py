@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -41,9 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Predict, save and verify, as asked."""
-    if options.save and Path(options.save).exists():
-        raise ConfigError("a new folder for --save", f"{options.save}, which exists", "Name another one.")
     folder = RunFolder.open(options.run)
+    _check_places(options, folder)
     if options.dropped:
         decided = decision_store(options, folder).current()
         pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
@@ -63,3 +63,14 @@ def main(options: argparse.Namespace) -> None:
         print_truth(found, truth)
     if options.out:
         write_json(Path(options.out), summary(found, truth))
+
+
+def _check_places(options: argparse.Namespace, folder: RunFolder) -> None:
+    """Refuse, before anything is computed, what could not be written after it."""
+    for place in (options.save, f"{options.save}.part") if options.save else ():
+        if os.path.lexists(place):
+            raise ConfigError("a new folder for --save", f"{place}, which exists", "Name another one.")
+    if options.save and folder.config.tier == "lora" and folder.config.log_logit_scale:
+        raise ConfigError("a run without --log-logit-scale", "a studied temperature", "An adapter cannot hold it.")
+    if options.out and Path(options.out).is_dir():
+        raise ConfigError("a file for --out", f"{options.out}, which is a folder", "Name a file.")

@@ -77,9 +77,8 @@ class DataInf:
             taken += (
                 self._by_blocks(pairs, gradients, weights) if cheaper else self._pairwise(pairs, gradients, weights)
             )
-        num_pairs = sum(len(batch) for batch in self.segmentation.batches)
         dampings = _per_parameter(self.feature_map, self.dampings)
-        return Solution.closed_form((gradients - taken / num_pairs) / dampings, gradients)
+        return Solution.closed_form((gradients - taken / self.segmentation.num_pairs) / dampings, gradients)
 
     def _pairwise(self, pairs: Tensor, gradients: Tensor, weights: Tensor) -> Tensor:
         """Σ_i (g_i·v) / (λ_l + ‖g_i‖²) g_i from gradients of a few pairs; `[queries, parameters]`."""

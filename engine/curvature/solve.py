@@ -97,7 +97,9 @@ def conjugate_gradients(
         renewed = residual[rows].square().sum(1)
         direction[rows] = residual[rows] + (renewed / squared_residual[rows])[:, None] * direction[rows]
         squared_residual[rows] = renewed
-    true_residual = (right_hand_sides - operator.matvec(values)).norm(dim=1) / size.clamp(min=1e-300)
+    true_residual = (right_hand_sides - operator.matvec(values)).norm(dim=1) / size.clamp(
+        min=torch.finfo(size.dtype).tiny
+    )
     if bool(given_up.any()):
         status = SolveStatus.NEGATIVE_CURVATURE
     if status is SolveStatus.CONVERGED and bool((true_residual > 10 * tolerance).any()):

@@ -98,11 +98,18 @@ def _norm(parameters: Parameters) -> Tensor:
     return torch.stack([part.norm() for part in parameters.values()]).norm()
 
 
+def _ways(asked: str, is_half: bool) -> tuple[str, ...]:
+    if asked != "auto":
+        return (asked,)
+    return ("forward",) if is_half else tuple(WAYS)
+
+
 def choose_way(
     asked: str,
     tangents: Callable[[DirectionalDerivative], list[Tensor]],
     transpose: Callable[[list[Tensor]], Tensor],
     dtype: torch.dtype,
+    is_half: bool = False,
 ) -> DerivativeCheck:
     """Try the ways on a few inputs of the model and take forward-mode if it runs and is right.
 
@@ -113,20 +120,21 @@ def choose_way(
         tangents: J w for one fixed direction, by a way; one tensor per tower.
         transpose: ⟨Jᵀ c, w⟩ for cotangents c, one per tower: `[towers]`.
         dtype: of the parameters.
+        is_half: whether products inside the towers are in half precision, whose rounding drowns differences.
 
     Raises:
         ModelError: if no way that was asked for is right.
     """
     disagreement: dict[str, float] = {}
     failures: dict[str, str] = {}
-    for name in WAYS if asked == "auto" else (asked,):
+    for name in _ways(asked, is_half):
         try:
             found = tangents(WAYS[name])
         except (RuntimeError, NotImplementedError) as error:
             failures[name] = str(error).strip().splitlines()[0][:160]
             continue
-        squared = torch.stack([part.double().square().sum() for part in found])
-        back = transpose(found).double()
+        squared = torch.stack([part.cpu().double().square().sum() for part in found])
+        back = transpose(found).cpu().double()
         disagreement[name] = float(((squared - back).abs() / squared.clamp(min=1e-300)).max())
     right = [name for name, value in disagreement.items() if value <= AGREEMENT[dtype]]
     if not right:

@@ -114,6 +114,8 @@ class EncoderTowers:
         rows = rows.to("cpu")
         known = cache.known.setdefault(kind, torch.zeros(size, dtype=torch.bool))
         missing = rows[~known[rows]].unique()
+        if kind not in cache.values and not len(rows):  # the width is known from a first row only
+            missing = torch.zeros(1, dtype=torch.long)
         for part, inputs in self.inputs.chunks(kind, missing, self.chunk_size):
             fresh = self._embed(kind, inputs, self.parameters)
             values = cache.values.setdefault(kind, fresh.new_zeros(size, fresh.shape[1]))
@@ -177,9 +179,13 @@ class EncoderTowers:
             leaves = [self.parameters[name].detach().requires_grad_() for name in names]
             with torch.enable_grad(), plain_attention():
                 value = self._function(kind, inputs)(dict(zip(names, leaves, strict=True)))
+                slopes = None
                 for query in range(len(totals[names[0]])):
-                    cotangent = cotangents[query if len(cotangents) > 1 else 0, part]
-                    slopes = torch.autograd.grad(value, leaves, cotangent, create_graph=True, materialize_grads=True)
+                    if slopes is None or len(cotangents) > 1:
+                        cotangent = cotangents[query if len(cotangents) > 1 else 0, part]
+                        slopes = torch.autograd.grad(
+                            value, leaves, cotangent, create_graph=True, materialize_grads=True
+                        )
                     along = sum((s * directions[n][query]).sum() for n, s in zip(names, slopes, strict=True))
                     bends = torch.autograd.grad(along, leaves, retain_graph=True, materialize_grads=True)
                     for name, bend in zip(names, bends, strict=True):

@@ -78,7 +78,7 @@ def measure(study: Study) -> Measured:
     features = study.zero_shot.features(torch.arange(study.source.num_prompts), images)
     labels = torch.as_tensor(truth[labelled]).to(features.image.device)
     found = classify(features, labels, len(study.config.templates))
-    return Measured(loss, float(found.correct.double().mean()))
+    return Measured(loss, float(found.correct.float().mean()))
 
 
 def chosen_batches(study: Study, options: FidelityOptions) -> BatchSegmentation:

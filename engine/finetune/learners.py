@@ -163,7 +163,9 @@ def load_learner(recipe: Recipe, pairs: pd.DataFrame, report: Report) -> tuple[L
     """
     config, device = recipe.shared, device_of(recipe.shared)
     lora = recipe.tier == "lora"
-    encoder, adapter = load_encoder(config.model, model_hash(config.model), config.adapter, lora, device, config.dtype)
+    encoder, adapter = load_encoder(
+        config.model, model_hash(config.model, config.adapter), config.adapter, lora, device, config.dtype
+    )
     images = list(zip(pairs["source"].astype(str), pairs["image"].astype(str), strict=True))
     inputs = EncoderInputs(encoder, images, pairs["caption"].tolist())
     if recipe.tier == "heads":

@@ -233,5 +233,5 @@ def _gradient_norm(task: Task, learner: Learner, parameters: Parameters, left_ou
             if len(batch):
                 _, gradient = learner.gradient(parameters, torch.from_numpy(batch), task.loss, factor)
                 total = {name: part + share * gradient[name] for name, part in total.items()}
-    norm = sum(float(part.double().square().sum()) for part in total.values()) ** 0.5
+    norm = sum(float(part.cpu().double().square().sum()) for part in total.values()) ** 0.5
     return _finite(norm, task.recipe, task.recipe.epochs)

@@ -26,7 +26,7 @@ from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
 from engine.curvature import GaussNewton, Solution, conjugate_gradients
 from engine.directional import FeatureMap
-from engine.objective import summed_loss
+from engine.objective import exact, summed_loss
 
 Objective = Callable[[Tensor], tuple[float, Tensor]]
 HALVINGS = 6
@@ -80,7 +80,8 @@ def objective_without(
 
     def objective(change: Tensor) -> tuple[float, Tensor]:
         value, gradient = _loss_and_gradient(moved(change), loss, rests)
-        value = (value - pull @ change) / num_pairs + damping / 2 * change.square().sum()
+        moved_by = exact(change)
+        value = (value - exact(pull) @ moved_by) / num_pairs + damping / 2 * moved_by.square().sum()
         return float(value), (gradient - pull) / num_pairs + damping * change
 
     return objective

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
+CHANGED_BASE = ("pissa", "olora", "corda", "loftq")
+"""ways of starting an adapter that change the weights below it as well"""
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 
 
@@ -77,6 +79,7 @@ def load_adapter(folder: str | Path, module: nn.Module) -> LoraAdapter:
     config, tensors = _read(folder)
     unsupported = [name for name in ("use_dora", "modules_to_save", "layer_replication") if getattr(config, name, None)]
     unsupported += ["bias"] if config.bias != "none" else []
+    unsupported += [f"{start} weights" for start in CHANGED_BASE if str(config.init_lora_weights).startswith(start)]
     unsupported += sorted({name for name in tensors if not name.endswith((DOWN, UP))})[:1]
     if unsupported:
         raise ModelError(

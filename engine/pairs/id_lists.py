@@ -21,5 +21,5 @@ def read_pair_ids(path: str | Path) -> list[str]:
         return [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError, KeyError) as error:
         raise PairsError(
-            "a .csv with a pair_id column, or a text file with one id per line", f"{path} ({error})", "Check --drop."
+            "a .csv with a pair_id column, or a text file with one id per line", f"{path} ({error})", "Check the file."
         ) from error

@@ -21,12 +21,12 @@ from engine.directional.encoders import (
     parameters_read_by,
     temperature_of,
 )
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ModelError
 from engine.inputs import EncoderInputs
-from engine.models import load_model, model_hash
+from engine.models import load_model, model_hash, split_spec
 from engine.models.interface import DualEncoder
 from engine.models.lora import LoraAdapter, load_adapter
-from engine.models.precision import weights_dtype
+from engine.models.precision import HALVES, weights_dtype
 from engine.models.weights import weights_in_place
 from engine.tiers import LoraWeights, parametrization
 
@@ -116,7 +116,12 @@ def load_encoder_source(
         ConfigError: if the tier names no parameter.
     """
     encoder, adapter = load_encoder(
-        config.model, model_hash(config.model), config.adapter, config.tier == "lora", device, config.dtype
+        config.model,
+        model_hash(config.model, config.adapter),
+        config.adapter,
+        config.tier == "lora",
+        device,
+        config.dtype,
     )
     chosen = parametrization(config.tier, encoder, adapter)
     images = list(zip(pairs["source"].astype(str), pairs["image"].astype(str), strict=True))
@@ -126,13 +131,16 @@ def load_encoder_source(
     if config.log_logit_scale:
         has_bias = getattr(encoder.module, "logit_bias", None) is not None
         parameters |= {name: part for name, part in temperature.items() if has_bias or name != "logit_bias"}
+    read_by = parameters_read_by(inputs, chosen)
+    if not any(read_by.values()):
+        raise ConfigError("a --tier that the towers read", repr(config.tier), "Name other parameters.")
     known_rows = {kind: torch.ones(len(part), dtype=torch.bool) for kind, part in known.items()}
     towers = EncoderTowers(
         inputs,
         chosen,
         parameters,
         temperature,
-        parameters_read_by(inputs, chosen),
+        read_by,
         config.chunk_size,
         cache=FeatureCache(known, known_rows),
     )
@@ -144,7 +152,13 @@ def load_encoder_source(
 def load_encoder(
     spec: str, _hash: str, adapter: str | None, apart: bool, device: torch.device, dtype: str
 ) -> tuple[DualEncoder, LoraAdapter | None]:
-    """A model with its adapter: `apart` from its weights, or merged into them; the last one is kept in memory."""
+    """A model with its adapter: `apart` from its weights, or merged into them; the last one is kept in memory.
+
+    Raises:
+        ModelError: if model or adapter cannot be read, or the model is a folder of features.
+    """
+    if split_spec(spec)[0] == "embeddings":
+        raise ModelError("a model with encoders", f"given features ({spec})", "They can be studied with --tier heads.")
     encoder = load_model(spec, device, getattr(torch, dtype))
     if adapter is None:
         return encoder, None
@@ -180,4 +194,5 @@ def _check_derivatives(towers: EncoderTowers, config: RunConfig) -> DerivativeCh
             found.append(sum((gradient[name] * direction[name]).sum() for name in gradient))
         return torch.stack(found)
 
-    return choose_way(config.derivative, tangents, transpose, next(iter(towers.parameters.values())).dtype)
+    dtype = next(iter(towers.parameters.values())).dtype
+    return choose_way(config.derivative, tangents, transpose, dtype, getattr(torch, config.dtype) in HALVES)

@@ -21,6 +21,8 @@ from engine.runs import finished_as, is_wrong
 from engine.study import Study
 
 DEFAULT_ITERATIONS = 10
+FAR_FROM_A_MINIMUM = 0.5
+"""share of the gradient that remains above which a prediction is not to be trusted"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def what_if(study: Study, pair_ids: Collection[str], num_iterations: int = DEFAU
         raise ConfigError("--iterations to be at least 0", str(num_iterations), "Change it.")
     group = left_out_rows(study, pair_ids)
     started = time.monotonic()
-    given = {"like": torch.zeros_like(study.like), "damping": study.inverse.damping}
+    given = {"like": torch.zeros_like(study.like), "damping": study.damping}
     if num_iterations == 0:
         change, remaining, warnings = _closed_form(study, group, given)
     else:
@@ -80,6 +82,11 @@ def what_if(study: Study, pair_ids: Collection[str], num_iterations: int = DEFAU
         )
         change, warnings = found.change, ()
         remaining = found.gradient_norm / max(found.gradient_norm_at_start, 1e-300)
+    if not remaining < FAR_FROM_A_MINIMUM:
+        warnings += (
+            f"{remaining:.0%} of the gradient remains: this does not predict a retraining. The model may be far from a "
+            "minimum of its objective; train it longer, raise --damping, or take more --iterations.",
+        )
     seconds = time.monotonic() - started
     without = study.moved(change)
     return WhatIf(

@@ -14,8 +14,10 @@ from rich.console import Console
 
 from engine.embedding import write_features
 from engine.finetune.job import retrain_without
+from engine.finetune.record import FILE as RECORD
 from engine.finetune.record import TrainingFolder
 from engine.influence.retrain import DEFAULT_TOLERANCE, refine
+from engine.models import split_spec
 from engine.predictions import queries_table
 from engine.study import Study, load_features
 from engine.what_if.edit import left_out_rows
@@ -55,16 +57,18 @@ def retrained(study: Study, pair_ids: Collection[str], console: Console | None =
         with tempfile.TemporaryDirectory() as folder:
             again = retrain_without(training.path, pair_ids, Path(folder) / "again", console)
             after = queries_table(_study_of(study, again, Path(folder) / "features"))
-        return Truth(
-            after, "Trained again by its recorded recipe: same start, batches and seeds.", time.monotonic() - started
-        )
+        recipe = training.recipe
+        how = f"Trained again by its recorded recipe (tier {recipe.tier}, λ = {recipe.damping:g})"
+        if recipe.tier != study.config.tier or recipe.damping != study.damping:
+            how += f"; the prediction is for tier {study.config.tier}, λ = {study.damping:g}"
+        return Truth(after, f"{how}.", time.monotonic() - started)
     found = refine(
         study.train.moved,
         study.loss,
         list(study.segmentations),
         group,
         like=torch.zeros_like(study.like),
-        damping=study.inverse.damping,
+        damping=study.damping,
         num_iterations=MOST_ITERATIONS,
         tolerance=DEFAULT_TOLERANCE[study.like.dtype],
     )
@@ -84,6 +88,8 @@ def _study_of(study: Study, training: TrainingFolder, folder: Path) -> Study:
 
 def training_of(study: Study) -> TrainingFolder | None:
     """The `ecif finetune` folder that the studied weights came from; None if they came from elsewhere."""
-    weights = study.config.adapter or study.config.model.partition(":")[2] or study.config.model
-    folder = Path(weights).resolve().parent
-    return TrainingFolder.open(folder) if (folder / "finetune.json").is_file() else None
+    weights = Path(study.config.adapter or split_spec(study.config.model)[1]).resolve()
+    if not weights.is_dir() or not (weights.parent / RECORD).is_file():
+        return None
+    training = TrainingFolder.open(weights.parent)
+    return training if training.is_finished and training.result.resolve() == weights else None
