@@ -67,13 +67,47 @@ def test_the_edited_model_is_saved_as_a_model_that_predicts_what_was_said(tmp_pa
     assert main(command) == 1, "a folder that exists is not overwritten"
 
 
+def test_a_model_far_from_its_minimum_is_said_not_to_predict_a_retraining(tmp_path: Path) -> None:
+    study = load_study(run(small_config(tmp_path, damping=1e-6)))
+    out = study.rows("train")["pair_id"].tolist()[:2]
+    assert any("does not predict" in warning for warning in what_if(study, out, 1).warnings)
+    settled = dataclasses.replace(study, recorded_damping=10.0)
+    assert what_if(settled, out).warnings == ()
+
+
+def test_a_single_pair_in_float32_moves_the_model_as_in_float64(tmp_path: Path) -> None:
+    changes = []
+    for dtype in ("float32", "float64"):
+        study = load_study(run(small_config(tmp_path, damping=1.0, dtype=dtype)))
+        found = what_if(study, study.rows("train")["pair_id"].tolist()[:1])
+        changes.append(found.study.source.theta.double() - study.source.theta.double())
+    assert (changes[0] - changes[1]).norm() < 0.02 * changes[1].norm()
+
+
+def test_what_could_not_be_written_is_refused_before_anything_is_computed(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(small_config(tmp_path))
+    (tmp_path / "ids.txt").write_text("nobody")
+    (tmp_path / "mine.part").mkdir()
+    monkeypatch.setattr("engine.what_if.what_if", None)  # would fail if it were called
+    for options, words in (
+        (["--save", str(tmp_path / "mine")], "mine.part"),
+        (["--save", str(tmp_path)], "exists"),
+        (["--out", str(tmp_path)], "folder"),
+    ):
+        assert main(["whatif", str(folder.path), "--drop", str(tmp_path / "ids.txt"), *options]) == 1
+        assert words in capsys.readouterr().err
+    assert (tmp_path / "mine.part").is_dir()
+
+
 def test_ids_come_from_a_table_or_from_lines(tmp_path: Path) -> None:
     (tmp_path / "ids.csv").write_text("verdict,pair_id\ndrop,007\nkeep,b\n")
     (tmp_path / "ids.txt").write_text("007\n\n b \n")
     assert read_pair_ids(tmp_path / "ids.csv") == read_pair_ids(tmp_path / "ids.txt") == ["007", "b"]
     (tmp_path / "wrong.csv").write_text("a,b\n1,2\n")
     for name in ("wrong.csv", "absent.txt"):
-        with pytest.raises(PairsError, match="--drop"):
+        with pytest.raises(PairsError, match="Check the file"):
             read_pair_ids(tmp_path / name)
 
 

@@ -199,6 +199,29 @@ def test_a_moved_map_has_the_features_of_the_moved_parameters(folder: Path) -> N
     assert tangent.abs().max() > 0.1
 
 
+def test_no_rows_at_all_have_no_features(folder: Path) -> None:
+    nobody = torch.arange(0)
+    found = source_of(config_of(folder, "hf", "lora"), folder).pairs(torch.arange(9)).features(nobody, nobody)
+    assert found.text.shape == found.image.shape == (0, 6)
+
+
+def test_parameters_that_no_tower_reads_are_refused(folder: Path) -> None:
+    source = source_of(config_of(folder, "hf", "all"), folder)
+    unread = set(source.towers.parameters) - set(source.towers.read_by["image"]) - set(source.towers.read_by["text"])
+    for name in unread - {"log_logit_scale"}:
+        with pytest.raises(ConfigError, match="towers read"):
+            source_of(config_of(folder, "hf", f"^{name}$"), folder)
+
+
+def test_half_precision_is_never_differenced_unasked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no forward rule in this precision")
+
+    monkeypatch.setattr(type(WAYS["forward"]), "along", refuse)
+    with pytest.raises(ModelError, match="--dtype float32"):
+        source_of(config_of(folder, "hf", "lora", dtype="bfloat16"), folder)
+
+
 def test_an_expression_that_matches_nothing_is_refused_with_examples(folder: Path) -> None:
     with pytest.raises(ConfigError, match="Names look like"):
         source_of(config_of(folder, "hf", "no_such_layer"), folder)
