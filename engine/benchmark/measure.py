@@ -16,7 +16,7 @@ from engine.benchmark.setting import Setting
 from engine.contrastive import ClipLoss
 from engine.curvature import GaussNewton, inverse_curvature
 from engine.directional import FeatureMap
-from engine.influence.scores import role_scores
+from engine.influence.scores import segmented_scores
 from engine.objective import summed_loss
 
 LOSS = ClipLoss()
@@ -143,7 +143,7 @@ def _embed_all(feature_map: FeatureMap) -> None:
 
 
 def _score(setting: Setting, feature_map: FeatureMap, directions: Tensor) -> None:
-    role_scores(feature_map, LOSS, setting.segmentation, directions)
+    segmented_scores(feature_map, LOSS, [setting.segmentation], directions)
 
 
 def _gradient(setting: Setting, feature_map: FeatureMap) -> None:

@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter", help="LoRA adapter (default: a fresh one on attention and MLP layers)")
     parser.add_argument("--pairs", type=int, default=256, help="pairs of noise (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=32, help="pairs per batch (default %(default)s)")
-    parser.add_argument("--chunk-size", type=int, default=64, help="pairs in memory at once (default %(default)s)")
+    parser.add_argument("--chunk-size", type=int, default=256, help="pairs in memory at once (default %(default)s)")
     parser.add_argument("--queries", type=int, default=8, help="queries asked together (default %(default)s)")
     parser.add_argument("--tiers", nargs="+", default=["lora"], choices=("lora", "all"), help="(default: lora)")
     parser.add_argument("--device", default="auto", help=help_of("device"))

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from engine.directional.attention import forward_attention
 from engine.errors import ModelError
 
 Parameters = dict[str, Tensor]
@@ -39,8 +40,8 @@ class ForwardMode:
     name = "forward-mode"
 
     def along(self, function: Callable[[Parameters], Tensor], start: Parameters, direction: Parameters) -> Tensor:
-        """The derivative, exact up to rounding; attention runs in its plain form, which alone has a forward rule."""
-        with plain_attention(), forward_ad.dual_level():
+        """The derivative, exact up to rounding; attention runs in a form that has a forward rule."""
+        with forward_attention(), forward_ad.dual_level():
             duals = {name: forward_ad.make_dual(part, direction[name]) for name, part in start.items()}
             value, tangent = forward_ad.unpack_dual(function(duals))
         return torch.zeros_like(value) if tangent is None else tangent

@@ -66,14 +66,15 @@ def segmented_scores(
 ) -> SegmentedScores:
     """`role_scores` averaged over segmentations; arguments as there.
 
-    The derivative of a pair's features does not depend on its batch: with several segmentations it is taken once for
-    all pairs, for as many directions at a time as `KEPT_BYTES` hold.
+    The derivative of a pair's features does not depend on its batch: it is taken once for all pairs and segmentations,
+    in chunks that no batch cuts short, for as many directions at a time as `KEPT_BYTES` hold. A single segmentation
+    whose tangents are more than that goes batch by batch.
     """
-    if len(segmentations) == 1:
-        return _averaged([role_scores(feature_map, loss, segmentations[0], directions, negative_term)])
     everyone = torch.arange(segmentations[0].num_pairs, device=directions.device)
     features = feature_map.features(everyone, everyone)
     bytes_each = (features.text.numel() + features.image.numel()) * features.text.element_size()
+    if len(segmentations) == 1 and bytes_each > KEPT_BYTES:
+        return _averaged([role_scores(feature_map, loss, segmentations[0], directions, negative_term)])
     blocks = []
     for some in directions.split(max(1, KEPT_BYTES // bytes_each)):
         tangents = feature_map.tangents(everyone, everyone, some)
