@@ -101,23 +101,21 @@ class OpenClipDualEncoder:
 
     def penultimate_images(self, pixels: Tensor) -> Tensor:
         """What the image projection reads, `[images, image_dim]`."""
-        with _taken_off(*self._projections["image"]):
-            return self.embed_images(pixels)
+        with _taken_off(*self._projections["image"]), autocast(self._device, self._dtype):
+            return self.module.encode_image(pixels).to(pixels.dtype)
 
     def penultimate_texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """What the text projection reads, `[texts, text_dim]`."""
-        with _taken_off(*self._projections["text"]):
-            return self.embed_texts(tokens)
+        with _taken_off(*self._projections["text"]), autocast(self._device, self._dtype):
+            return self.module.encode_text(tokens["text"]).to(weights_dtype(self._dtype))
 
     def embed_images(self, pixels: Tensor) -> Tensor:
         """What the image projection gives, before normalising, `[images, embed_dim]`."""
-        with autocast(self._device, self._dtype):
-            return self.module.encode_image(pixels).to(pixels.dtype)
+        return _projected(*self._projections["image"], self.penultimate_images(pixels))
 
     def embed_texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """What the text projection gives, before normalising, `[texts, embed_dim]`."""
-        with autocast(self._device, self._dtype):
-            return self.module.encode_text(tokens["text"]).to(weights_dtype(self._dtype))
+        return _projected(*self._projections["text"], self.penultimate_texts(tokens))
 
     def weights_of(self, heads: Heads) -> dict[str, Tensor]:
         """The parameters that these heads are, by name; open_clip keeps a bare projection transposed."""
@@ -182,15 +180,24 @@ def _weight(owner: nn.Module, name: str) -> tuple[Tensor | None, Tensor | None]:
     return None, None
 
 
+def _projected(owner: nn.Module, name: str, penultimate: Tensor) -> Tensor:
+    """What the projection makes of penultimate features; outside of any half precision, as cached heads do."""
+    projection = getattr(owner, name, None)
+    if isinstance(projection, nn.Linear):
+        return projection(penultimate)
+    return penultimate @ projection if isinstance(projection, Tensor) else penultimate
+
+
 @contextlib.contextmanager
 def _taken_off(owner: nn.Module, name: str) -> Iterator[None]:
     """The tower without its projection, so that it gives penultimate features."""
-    projection = getattr(owner, name, None)
-    if not isinstance(projection, nn.Linear | Tensor):
+    parts = owner._modules if name in owner._modules else owner._parameters
+    projection = parts.get(name)  # set in the dictionary: a functional call may have put a plain tensor there
+    if projection is None:
         yield
         return
-    setattr(owner, name, None)
+    parts[name] = None
     try:
         yield
     finally:
-        setattr(owner, name, projection)
+        parts[name] = projection
