@@ -17,16 +17,15 @@ from torch import Tensor, nn
 
 from engine.contrastive import ContrastiveLoss
 from engine.directional import EncoderTowers, Features, logits_of
-from engine.directional.encoders import KINDS, embed, parameters_read_by, temperature_of
-from engine.errors import ConfigError, ModelError
+from engine.directional.encoders import KINDS, embed
+from engine.errors import ModelError
 from engine.finetune.recipe import Recipe
 from engine.inputs import EncoderInputs
 from engine.models import model_hash
 from engine.models.interface import DualEncoder
 from engine.models.lora import LoraAdapter, new_adapter
-from engine.models.precision import weights_dtype
 from engine.sources import HeadsSource, load_encoder
-from engine.sources.encoders import save_towers
+from engine.sources.encoders import save_towers, towers_at_start
 from engine.study import device_of
 from engine.tiers import parametrization
 
@@ -174,15 +173,7 @@ def load_learner(recipe: Recipe, pairs: pd.DataFrame, report: Report) -> tuple[L
     if lora and adapter is None:
         adapter = _fresh_adapter(recipe, encoder.module)
     chosen = parametrization(recipe.tier, encoder, adapter)
-    like = torch.zeros((), device=device, dtype=weights_dtype(getattr(torch, config.dtype)))
-    temperature, parameters = temperature_of(encoder.module, like), dict(chosen.start)
-    if recipe.log_logit_scale:
-        has_bias = getattr(encoder.module, "logit_bias", None) is not None
-        parameters |= {name: part for name, part in temperature.items() if has_bias or name != "logit_bias"}
-    read_by = parameters_read_by(inputs, chosen)
-    if not any(read_by.values()):
-        raise ConfigError("a --tier that the towers read", repr(recipe.tier), "Name other parameters.")
-    return EncoderLearner(EncoderTowers(inputs, chosen, parameters, temperature, read_by, recipe.chunk_size)), encoder
+    return EncoderLearner(towers_at_start(config, inputs, chosen, device)), encoder
 
 
 def attention_and_mlp(module: nn.Module) -> tuple[str, ...]:

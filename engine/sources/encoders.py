@@ -28,7 +28,7 @@ from engine.models.interface import DualEncoder
 from engine.models.lora import LoraAdapter, load_adapter
 from engine.models.precision import HALVES, weights_dtype
 from engine.models.weights import weights_in_place
-from engine.tiers import LoraWeights, parametrization
+from engine.tiers import LoraWeights, Parametrization, parametrization
 
 ROWS_TO_CHECK = 4
 
@@ -126,26 +126,30 @@ def load_encoder_source(
     chosen = parametrization(config.tier, encoder, adapter)
     images = list(zip(pairs["source"].astype(str), pairs["image"].astype(str), strict=True))
     inputs = EncoderInputs(encoder, images, [*pairs["caption"].tolist(), *prompts])
+    known_rows = {kind: torch.ones(len(part), dtype=torch.bool) for kind, part in known.items()}
+    towers = replace(towers_at_start(config, inputs, chosen, device), cache=FeatureCache(known, known_rows))
+    check = _check_derivatives(towers, config)
+    return EncoderSource(replace(towers, way=check.way), len(pairs), len(prompts), check)
+
+
+def towers_at_start(
+    config: RunConfig, inputs: EncoderInputs, chosen: Parametrization, device: torch.device
+) -> EncoderTowers:
+    """The towers at the stored weights, with the temperature among the parameters where it is studied.
+
+    Raises:
+        ConfigError: if no tower reads any of the parameters.
+    """
+    module = inputs.encoder.module
     like = torch.zeros((), device=device, dtype=weights_dtype(getattr(torch, config.dtype)))
-    temperature, parameters = temperature_of(encoder.module, like), dict(chosen.start)
+    temperature, parameters = temperature_of(module, like), dict(chosen.start)
     if config.log_logit_scale:
-        has_bias = getattr(encoder.module, "logit_bias", None) is not None
+        has_bias = getattr(module, "logit_bias", None) is not None
         parameters |= {name: part for name, part in temperature.items() if has_bias or name != "logit_bias"}
     read_by = parameters_read_by(inputs, chosen)
     if not any(read_by.values()):
         raise ConfigError("a --tier that the towers read", repr(config.tier), "Name other parameters.")
-    known_rows = {kind: torch.ones(len(part), dtype=torch.bool) for kind, part in known.items()}
-    towers = EncoderTowers(
-        inputs,
-        chosen,
-        parameters,
-        temperature,
-        read_by,
-        config.chunk_size,
-        cache=FeatureCache(known, known_rows),
-    )
-    check = _check_derivatives(towers, config)
-    return EncoderSource(replace(towers, way=check.way), len(pairs), len(prompts), check)
+    return EncoderTowers(inputs, chosen, parameters, temperature, read_by, config.chunk_size)
 
 
 @lru_cache(maxsize=1)
