@@ -19,6 +19,8 @@ ROWS_AT_ONCE = 2**14
 class Copies:
     """The rows of a matrix, gathered into groups of copies."""
 
+    group: Tensor
+    """of each pair, `[pairs]`"""
     order: Tensor
     """positions of all pairs, group by group, `[pairs]`"""
     starts: Tensor
@@ -63,5 +65,5 @@ def copies(features: Tensor) -> Copies:
     _, group, sizes = torch.cat(keys).unique(return_inverse=True, return_counts=True)
     order = group.argsort(stable=True)
     by_first_pair = order[sizes.cumsum(0) - sizes].argsort()
-    order, sizes = by_first_pair.argsort()[group].argsort(stable=True), sizes[by_first_pair]
-    return Copies(order, sizes.cumsum(0) - sizes, sizes)
+    group, sizes = by_first_pair.argsort()[group], sizes[by_first_pair]
+    return Copies(group, group.argsort(stable=True), sizes.cumsum(0) - sizes, sizes)

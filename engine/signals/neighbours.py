@@ -51,6 +51,11 @@ class NeighbourIndex:
     features: Tensor
     exact_up_to: int = EXACT_UP_TO
 
+    @cached_property
+    def copies(self) -> Copies:
+        """Which pairs have equal features."""
+        return copies(self.features)
+
     def nearest(self, rows: Tensor, num_neighbours: int, excluded: Tensor) -> Neighbours:
         """The nearest pairs. Among equal features, rows that exclude different pairs see different ones.
 
@@ -67,7 +72,7 @@ class NeighbourIndex:
         for some, own in zip(rows.split(ROWS_AT_ONCE), excluded.split(ROWS_AT_ONCE), strict=True):
             groups = find(some, min(wanted, len(self._distinct)))
             shift = own[:, 0] if own.shape[1] else own.new_zeros(len(some))
-            positions, missing = self._copies.members(groups, wanted, shift)
+            positions, missing = self.copies.members(groups, wanted, shift)
             similarity = self._similarity(some, positions)
             similarity.masked_fill_(missing | (positions[:, :, None] == own[:, None]).any(2), float("-inf"))
             best = similarity.topk(count, 1)
@@ -96,14 +101,10 @@ class NeighbourIndex:
         return torch.cat([torch.einsum("rd,rnd->rn", some, self.features[where]) for some, where in pieces])
 
     @cached_property
-    def _copies(self) -> Copies:
-        return copies(self.features)
-
-    @cached_property
     def _distinct(self) -> Tensor:
         """One row of each group of copies, `[groups, embed_dim]`."""
-        all_differ = len(self._copies.sizes) == len(self.features)  # then groups are the pairs in their order
-        return self.features if all_differ else self.features[self._copies.representatives]
+        all_differ = len(self.copies.sizes) == len(self.features)  # then groups are the pairs in their order
+        return self.features if all_differ else self.features[self.copies.representatives]
 
     @cached_property
     def _graph(self) -> Index:
