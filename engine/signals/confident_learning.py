@@ -4,9 +4,9 @@ Source: Northcutt, Jiang and Chuang (JAIR 2021); the score is `cleanlab`'s norma
 
     label quality = ½ (p_label − max_{c ≠ label} p_c + 1)        0 … 1, lower is more suspect
 
-rather than its self-confidence p_label: a picture that is hard for every class spreads its probability and gets about ½,
-one that clearly shows another class goes to 0. Only pairs with class labels have a value. Cost: a lookup a candidate;
-the classifier, logistic regression, is O(folds · steps · pairs · dim · classes), pairs at most `MAX_FITTED`.
+rather than its self-confidence p_label: a picture that is hard for every class spreads its probability and gets about
+½, one that clearly shows another class goes to 0. Only pairs with class labels have a value. Cost: a lookup for each
+candidate; the classifier, logistic regression, is O(folds · steps · pairs · dim · classes), pairs at most `MAX_FITTED`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     margin = ½ [ (S_xy − max_j S_xj) + (S_xy − max_i S_iy) ]        S the cosine of an image and a caption
 
 j runs over the references' captions other than y, i over their images other than x; copies of y or x (class prompts,
-duplicates) are no others. Lower is more suspect; −2 … 2. Source: the margin of retrieval, averaged over both directions.
-Cost: two products candidates × references, shared with the losses.
+duplicates) are no others. Lower is more suspect; −2 … 2. Source: the margin of retrieval, averaged over both
+directions. Cost: two products candidates × references, shared with the losses.
 """
 
 from __future__ import annotations
