@@ -1,0 +1,82 @@
+"""Confident learning: does a classifier that was not fitted to the image see in it the class that the caption names?
+
+Source: Northcutt, Jiang and Chuang (JAIR 2021); the score is `cleanlab`'s normalized margin (Kuan and Mueller 2022),
+
+    label quality = ½ (p_label − max_{c ≠ label} p_c + 1)        0 … 1, lower is more suspect
+
+rather than its self-confidence p_label: a picture that is hard for every class spreads its probability and gets about
+½, one that clearly shows another class goes to 0. Only pairs with class labels have a value. Cost: a lookup for each
+candidate; the classifier, logistic regression, is O(folds · steps · pairs · dim · classes), pairs at most `MAX_FITTED`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from cleanlab.rank import get_label_quality_scores
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from engine.signals.interface import Candidates
+
+INVERSE_PENALTY = 0.1
+"""on standardised features; small, because some of the labels are wrong"""
+MAX_STEPS = 200
+MAX_FITTED = 50_000
+
+
+class LabelQuality:
+    """How clearly the image shows the class of the caption, of all classes."""
+
+    name = "label_quality"
+    sign = -1
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """Label quality of each candidate, `[candidates]`; NaN without a label or for a class that was never fitted."""
+        space = candidates.space
+        found = candidates.similarity.new_full((len(candidates.images),), float("nan"))
+        if space.class_probabilities is None:
+            return found
+        probabilities = space.class_probabilities[candidates.images.cpu().numpy()]
+        labels = space.labels[candidates.texts.cpu().numpy()]
+        judged = labels >= 0
+        judged[judged] = np.isfinite(probabilities[judged, labels[judged]])
+        if judged.any():
+            known = np.nan_to_num(probabilities[judged], nan=0.0)
+            quality = get_label_quality_scores(labels[judged], known, method="normalized_margin")
+            found[torch.from_numpy(np.flatnonzero(judged)).to(found.device)] = torch.from_numpy(quality).to(found)
+        return found
+
+
+def class_probabilities(
+    image_features: np.ndarray, labels: np.ndarray, folds: np.ndarray, num_classes: int, trust: np.ndarray | None = None
+) -> np.ndarray:
+    """Probabilities of each image's classes by a logistic regression fitted to the other folds.
+
+    Args:
+        image_features: `[pairs, dim]`, any scale; standardised here.
+        labels: class of each pair, `[pairs]`, 0 … num_classes − 1; −1 without one: not fitted, but predicted.
+        folds: the fold of each pair, `[pairs]`.
+        num_classes: columns of the result.
+        trust: weight of each pair in the fit, `[pairs]`, 0 … 1; None: all alike.
+
+    Returns:
+        `[pairs, num_classes]`; NaN for classes without a pair in the other folds. Rows sum to 1 without those.
+    """
+    found = np.full((len(labels), num_classes), np.nan)
+    weights = np.ones(len(labels)) if trust is None else trust
+    for fold in np.unique(folds):
+        fitted = np.flatnonzero((folds != fold) & (labels >= 0) & (weights > 0))
+        if len(fitted) > MAX_FITTED:
+            fitted = np.sort(np.random.default_rng(0).permutation(fitted)[:MAX_FITTED])
+        predicted = np.flatnonzero(folds == fold)
+        classes = np.unique(labels[fitted])
+        if len(classes) == 1:
+            found[predicted, classes[0]] = 1.0
+        elif len(classes):
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_STEPS, tol=1e-3))
+            model.fit(image_features[fitted], labels[fitted], logisticregression__sample_weight=weights[fitted])
+            found[np.ix_(predicted, classes)] = model.predict_proba(image_features[predicted])
+    return found
