@@ -28,8 +28,6 @@ class FoldFitter:
     """fold of each pair, `[pairs]`"""
     references: Tensor
     """see `Space.references`"""
-    class_probabilities: np.ndarray | None
-    """see `Space.class_probabilities`"""
     model_similarity: Callable[[Tensor, Tensor], Tensor] | None
     """see `Space.model_similarity`"""
 
@@ -42,12 +40,13 @@ class FoldFitter:
         others = torch.as_tensor(self.folds != fold, device=trust.device)
         return fit_canonical(self.inputs.image[others], self.inputs.text[others], trust[others])
 
-    def space(self, fold: int, trust: Tensor) -> Space:
+    def space(self, fold: int, trust: Tensor, class_probabilities: np.ndarray | None) -> Space:
         """All pairs as heads see them that were fitted without the fold.
 
         Args:
             fold: that is to be scored.
             trust: probability so far that each pair is right, `[pairs]`.
+            class_probabilities: see `Space`.
         """
         inputs, rows = self.inputs, self.rows(fold)
         heads = self.heads(fold, trust)
@@ -64,7 +63,7 @@ class FoldFitter:
             caption_ids=torch.as_tensor(inputs.caption_ids, device=trust.device),
             image_ids=torch.as_tensor(inputs.image_ids, device=trust.device),
             labels=inputs.labels,
-            class_probabilities=self.class_probabilities,
+            class_probabilities=class_probabilities,
             model_similarity=self.model_similarity,
         )
 

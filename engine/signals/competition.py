@@ -74,8 +74,10 @@ class CompetitionLoss:
         rows = mine[candidates.images if over_captions else candidates.texts]
         others = theirs[alike.positions]
         if self.by == "similarity":
-            return space.logit_scale * torch.einsum("cd,cnd->cn", rows, others)
-        return paired_association(space.variates, rows[:, None], others)
+            scores = space.logit_scale * torch.einsum("cd,cnd->cn", rows, others)
+        else:
+            scores = paired_association(space.variates, rows[:, None], others)
+        return scores.masked_fill(alike.similarity.isinf(), float("-inf"))
 
 
 def _own_scores(candidates: Candidates, by: str) -> Tensor:
