@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 from rich.progress import Progress
 
-from engine.detection.options import DetectionOptions, FeaturesOptions
+from engine.detection.options import DetectionOptions, FeaturesOptions, UsefulnessOptions
 from engine.fidelity.options import FidelityOptions
 from engine.options import field_options, given_options
 from engine.runs import RunFolder
@@ -36,6 +36,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     detection.add_argument("run", help="run folder")
     field_options(detection, DetectionOptions)
     detection.set_defaults(experiment=_detection)
+    usefulness = kinds.add_parser("usefulness", help="what cleaning the flagged pairs is worth, after training again")
+    usefulness.add_argument("run", help="run folder")
+    field_options(usefulness, UsefulnessOptions)
+    usefulness.set_defaults(experiment=_usefulness)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -80,4 +84,14 @@ def _detection(options: argparse.Namespace) -> None:
 
     folder = run_detection(RunFolder.open(options.run), chosen, console=Console(stderr=True))
     print_detection(folder)
+    print(folder)
+
+
+def _usefulness(options: argparse.Namespace) -> None:
+    chosen = UsefulnessOptions(**given_options(options, UsefulnessOptions))
+    from engine.detection.usefulness import run_usefulness
+    from engine.detection.usefulness_report import print_usefulness
+
+    folder = run_usefulness(RunFolder.open(options.run), chosen, console=Console(stderr=True))
+    print_usefulness(folder)
     print(folder)

@@ -21,12 +21,12 @@ from rich.console import Console
 from engine.crossfit.inputs import PairInputs, inputs_of_run
 from engine.detection.detectors import Detector, detector
 from engine.detection.judge import FIGURES, figures, resample_weights
-from engine.detection.noise import Noise, PairFacts, plant, recorded
-from engine.detection.options import RECORDED, DetectionOptions
+from engine.detection.made_wrong import made_wrong
+from engine.detection.noise import Noise
+from engine.detection.options import DetectionOptions
 from engine.detection.report import write_report
 from engine.detection.summary import summary
-from engine.detection.truth import wrong_by_column, wrong_by_table
-from engine.errors import ConfigError, RunFolderDamaged
+from engine.errors import RunFolderDamaged
 from engine.locks import locked_folder
 from engine.progress import RunProgress
 from engine.runs import RunFolder, finished_as, write_json, write_table
@@ -131,12 +131,7 @@ def _cell(
 ) -> dict[str, Any]:
     """Plant, detect, judge and write one cell; its row in cells.parquet."""
     name = f"{kind}-{seed}" if ratio is None else f"{kind}-{ratio:g}-{seed}"
-    noise = _noise(inputs, train, options, kind, ratio, seed)
-    given = inputs.with_captions(noise.positions)
-    if options.noisy_validation and inputs.validation is not None and kind != RECORDED:
-        # not the training pairs' seed: the two splits are wrong independently of each other
-        held_out = plant(kind, _facts(inputs.validation), ratio, seed + options.seeds)
-        given = dataclasses.replace(given, validation=inputs.validation.with_captions(held_out.positions))
+    given, noise = made_wrong(inputs, train, options, kind, ratio, seed)
     started = time.monotonic()
     table = detect(given, seed)
     seconds = time.monotonic() - started
@@ -164,27 +159,6 @@ def _cell(
         "estimated_share": float(table.attrs.get("estimated_share", np.nan)),
         "seconds": seconds,
     }
-
-
-def _noise(
-    inputs: PairInputs, train: pd.DataFrame, options: DetectionOptions, kind: str, ratio: float | None, seed: int
-) -> Noise:
-    if kind != RECORDED:
-        return plant(kind, _facts(inputs), ratio, seed)
-    by_table = options.truth is not None
-    found = recorded(
-        *(wrong_by_table(options.truth, train) if by_table else wrong_by_column(options.truth_column, train))
-    )
-    num_wrong, num_judged = int(found.is_wrong[found.is_judged].sum()), int(found.is_judged.sum())
-    if not 0 < num_wrong < num_judged:
-        raise ConfigError(
-            "wrong and right training pairs in the recorded truth", f"{num_wrong} wrong of {num_judged}", "Check it."
-        )
-    return found
-
-
-def _facts(inputs: PairInputs) -> PairFacts:
-    return PairFacts(inputs.caption_ids, inputs.image_ids, inputs.labels, inputs.text.cpu().numpy())
 
 
 def _judged(table: pd.DataFrame, signs: dict[str, int], noise: Noise, resamples: int) -> np.ndarray:

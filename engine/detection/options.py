@@ -15,6 +15,10 @@ PLANTED = ("shuffled", "near", "confusion")
 RECORDED = "recorded"
 """noise that the data set has already, known from a column"""
 NOISE_KINDS = (*PLANTED, RECORDED)
+LARGEST_RATIO = 0.9
+ACTIONS = ("drop", "relabel")
+ARMS = ("none", "flagged", "random", "oracle")
+"""ways of cleaning, see engine/detection/cleaning.py"""
 
 
 def _option(text: str, default: Any) -> Any:
@@ -56,8 +60,8 @@ class FeaturesOptions:
 
 
 @dataclass(frozen=True)
-class DetectionOptions:
-    """Options of one detection experiment; another value of any of them is another experiment.
+class NoiseOptions:
+    """What makes pairs wrong, and what finds them; shared by the experiments.
 
     Raises:
         ConfigError: if a value is out of range.
@@ -68,7 +72,6 @@ class DetectionOptions:
         "captions of one other class), recorded (the data set's own, see --truth-column)",
         ("shuffled", "near"),
     )
-    ratios: tuple[float, ...] = _option("shares of the training pairs that are made wrong", (0.1, 0.2, 0.3))
     seeds: int = _option("repetitions with other noise and another seed of the detector", 5)
     noisy_validation: bool = _option("plant the same noise in the validation split", False)
     truth_column: str | None = _option(
@@ -82,12 +85,9 @@ class DetectionOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "noise", tuple(self.noise))
-        object.__setattr__(self, "ratios", tuple(self.ratios))
         unknown = [kind for kind in self.noise if kind not in NOISE_KINDS]
         if unknown or not self.noise:
             raise ConfigError(f"--noise among {', '.join(NOISE_KINDS)}", ", ".join(unknown) or "none", "Change it.")
-        if not all(0 < ratio <= 0.9 for ratio in self.ratios) or not self.ratios:
-            raise ConfigError("--ratios above 0 and at most 0.9", f"{self.ratios}", "Change them.")
         _at_least(self, "seeds", 1)
         _at_least(self, "resamples", 10)
         given = [name for name in ("truth_column", "truth") if getattr(self, name) is not None]
@@ -104,14 +104,69 @@ class DetectionOptions:
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    @property
-    def cells(self) -> list[tuple[str, float | None, int]]:
+    def cells_at(self, ratios: tuple[float, ...]) -> list[tuple[str, float | None, int]]:
         """Noise kind, ratio (None for recorded noise) and seed of each cell, in the order they are computed.
 
         Seeds go round outermost, so that a killed experiment has covered every kind.
         """
-        settings = [(kind, ratio) for kind in self.noise for ratio in ([None] if kind == RECORDED else self.ratios)]
+        settings = [(kind, ratio) for kind in self.noise for ratio in ([None] if kind == RECORDED else ratios)]
         return [(kind, ratio, seed) for seed in range(self.seeds) for kind, ratio in settings]
+
+
+@dataclass(frozen=True)
+class DetectionOptions(NoiseOptions):
+    """Options of one detection experiment; another value of any of them is another experiment.
+
+    Raises:
+        ConfigError: if a value is out of range.
+    """
+
+    ratios: tuple[float, ...] = _option("shares of the training pairs that are made wrong", (0.1, 0.2, 0.3))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "ratios", tuple(self.ratios))
+        if not all(0 < ratio <= LARGEST_RATIO for ratio in self.ratios) or not self.ratios:
+            raise ConfigError(f"--ratios above 0 and at most {LARGEST_RATIO}", f"{self.ratios}", "Change them.")
+
+    @property
+    def cells(self) -> list[tuple[str, float | None, int]]:
+        """See `cells_at`."""
+        return self.cells_at(self.ratios)
+
+
+@dataclass(frozen=True)
+class UsefulnessOptions(NoiseOptions):
+    """Options of one experiment on what cleaning is worth; another value of any of them is another experiment.
+
+    Raises:
+        ConfigError: if a value is out of range, or recorded noise is to be relabelled.
+    """
+
+    ratio: float = _option("share of the training pairs that is made wrong", 0.2)
+    action: str = _option(
+        "what happens to the flagged pairs: drop, or relabel (they get their own captions back)", "drop"
+    )
+    share: float | None = _option("share of the pairs that is flagged; default: what the detector estimates", None)
+    epochs: int = _option("of every training of the heads", 20)
+    learning_rate: float = _option("highest learning rate of AdamW", 1e-3)
+    train_damping: float = _option("λ of the penalty λ/2 ‖θ − θ_start‖² in training", 0.0)
+    batch_size: int = _option("pairs compared with each other in training", 128)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value in (("ratio", self.ratio), ("share", self.share)):
+            if value is not None and not 0 < value <= LARGEST_RATIO:
+                raise ConfigError(f"--{name} above 0 and at most {LARGEST_RATIO}", f"{value}", "Change it.")
+        if self.action not in ACTIONS:
+            raise ConfigError(f"--action among {', '.join(ACTIONS)}", self.action, "Change it.")
+        if self.action == "relabel" and RECORDED in self.noise:
+            raise ConfigError("--action drop with recorded noise", "relabel", "The right captions are not known.")
+
+    @property
+    def cells(self) -> list[tuple[str, float | None, int]]:
+        """See `cells_at`."""
+        return self.cells_at((self.ratio,))
 
 
 def _at_least(options: object, name: str, least: int) -> None:
