@@ -80,6 +80,8 @@ def test_answers_are_counted_by_hand(features_run: RunFolder) -> None:
             np.mean([i in some[i].topk(depth).indices.tolist() for some in (likeness, likeness.T)]) for i in range(40)
         ]
         np.testing.assert_array_equal(found[name], by_hand)
+    ranks = [(some > some.diagonal()[:, None]).sum(1) + 1 for some in (likeness, likeness.T)]
+    np.testing.assert_allclose(found["mean reciprocal rank"], np.mean([1 / one.numpy() for one in ranks], axis=0))
     means = {name: text[torch.as_tensor(labels == name)].mean(0) for name in ("ant", "bee", "cow", "dog")}
     guess = [max(means, key=lambda name: float(one @ means[name] / means[name].norm())) for one in image]
     np.testing.assert_array_equal(found["accuracy"], np.array(guess) == labels)
