@@ -1,14 +1,14 @@
 """The random audit: which pairs are drawn, and with what probability, told from nothing but a seed and the decisions.
 
-Strata are cut by the unsupervised estimate, before anybody decides anything. In each, the pairs stand in a random order
-fixed by a hash of seed and pair_id. The *head* of a stratum is its first pair in that order that was still undecided when
-the head before it was decided. Heads are decided as audits only: the other proposals leave them out. Whatever else was
-decided, and why, cannot depend on the order of pairs behind the head, so each head is a draw with equal probabilities
-from the pairs of its stratum that were undecided at that moment: probability 1/num_undecided.
+Strata are cut by the unsupervised estimate, before anybody decides anything. In each, the pairs stand in a random
+order fixed by a hash of seed and pair_id. The *head* of a stratum is its first pair in that order that was still
+undecided when the head before it was decided. Heads are decided as audits only: the other proposals leave them out.
+Whatever else was decided, and why, cannot depend on the order of pairs behind the head, so each head is a draw with
+equal probabilities from the pairs of its stratum that were undecided at that moment: probability 1/num_undecided.
 
-Nothing is stored, so nothing can be lost: after a restart, for every annotator and on every machine the same seed and the
-same order of decisions give the same heads. Two annotators at once see the same heads; whoever is first decides. A pair
-chosen freely in the gallery is simply passed over, unless it happens to be a head: a draw like any other, early.
+Nothing is stored, so nothing can be lost: after a restart, for every annotator and on every machine the same seed and
+the same order of decisions give the same heads. Two annotators at once see the same heads; whoever is first decides.
+A pair chosen freely in the gallery is simply passed over, unless it happens to be a head: a draw like any other, early.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logsumexp
-from scipy.stats import rankdata
 
 from engine.learning.table import Floats, Pairs, Seen
 
@@ -83,24 +82,22 @@ def fit(pairs: Pairs, seen: Seen) -> Model:
     )
 
 
-def reranked(pairs: Pairs, seen: Seen, model: Model | None = None) -> pd.DataFrame:
+def reranked(pairs: Pairs, p_wrong: Floats) -> pd.DataFrame:
     """All pairs, ranked by what the decisions taught.
 
     Args:
         pairs: all pairs.
-        seen: the decided ones.
-        model: fitted to them; fitted here if None.
+        p_wrong: `Model.p_wrong`, or the unsupervised estimate while nothing is decided, `[pairs]`.
 
     Returns:
         Index pair_id; p_wrong_learned (the model's 0 … 1, for decided pairs too), suspicion_learned (0 … 1, its rank
         scaled, higher is more suspect), rank (1 = most suspect; ties by unsupervised suspicion, then by table order).
     """
-    learned = (model or fit(pairs, seen)).p_wrong(pairs) if len(seen.sure()) else expit(pairs.prior)
-    order = np.lexsort((np.arange(len(pairs)), -pairs.suspicion, -learned))
+    order = np.lexsort((np.arange(len(pairs)), -pairs.suspicion, -p_wrong))
     rank = np.empty(len(pairs), dtype=np.int64)
     rank[order] = np.arange(1, len(pairs) + 1)
     return pd.DataFrame(
-        {"p_wrong_learned": learned, "suspicion_learned": 1 - (rank - 0.5) / len(pairs), "rank": rank}, index=pairs.ids
+        {"p_wrong_learned": p_wrong, "suspicion_learned": 1 - (rank - 0.5) / len(pairs), "rank": rank}, index=pairs.ids
     )
 
 

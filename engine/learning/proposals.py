@@ -1,8 +1,8 @@
 """Which pairs to look at next, and why each one.
 
 Three reasons, mixed in fixed shares: *likely wrong* (most probably wrong by what the decisions taught), *uncertain*
-(nearest to even odds, spread over classes and over the signals), *audit* (drawn at random from all that is undecided, by
-strata; only these tell without bias what is left unseen).
+(nearest to even odds, spread over classes and over the signals), *audit* (drawn at random from all that is undecided,
+by strata; only these tell without bias what is left unseen).
 """
 
 from __future__ import annotations

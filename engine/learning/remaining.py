@@ -5,10 +5,10 @@ estimated from the audit draws alone, which were drawn at random:
 
     log-odds(wrong_i) = g_i + d_h        d_h = d + e_h,   d ~ N(0, D²),  e_h ~ N(0, E²)
 
-For a draw, g_i comes from a model that was fitted without it (5 folds of the draws, all other decisions kept), so that the
-model does not confirm itself. With many draws d_h makes the mean of the model equal to the rate among the draws: the
-model-calibrated difference estimator of survey sampling (Wu and Sitter 2001), right whatever the model says. With few
-draws the prior widths D and E hold: they say how far an estimate made without labels may be off.
+For a draw, g_i comes from a model that was fitted without it (5 folds of the draws, all other decisions kept), so that
+the model does not confirm itself. With many draws d_h makes the mean of the model equal to the rate among the draws:
+the model-calibrated difference estimator of survey sampling (Wu and Sitter 2001), right whatever the model says. With
+few draws the prior widths D and E hold: they say how far an estimate made without labels may be off.
 
 The posterior of d_h is computed on a grid, without approximation; the wrong pairs left in a stratum are then binomial
 around the stratum's mean. Quantiles of their sum over strata give the interval.
@@ -53,19 +53,27 @@ class Remaining:
     """how many `in_next` speaks of"""
 
 
-def remaining(pairs: Pairs, seen: Seen, audit: Audit, next_count: int = 50, confidence: float = CONFIDENCE) -> Remaining:
+def remaining(
+    pairs: Pairs,
+    seen: Seen,
+    p_wrong: Floats,
+    audit: Audit,
+    next_count: int = 50,
+    confidence: float = CONFIDENCE,
+) -> Remaining:
     """Estimate the wrong pairs that nobody has looked at.
 
     Args:
         pairs: all pairs.
         seen: the decided ones, in the order in which they were first decided.
+        p_wrong: what the decisions taught, 0 … 1, `[pairs]`.
         audit: as it stands after `seen`. Draws answered *unsure* are left out.
         next_count: how many of the next pairs to speak of.
         confidence: of the interval, 0 … 1.
     """
     free = np.ones(len(pairs), dtype=bool)
     free[seen.rows] = False
-    odds = _odds(fit(pairs, seen).p_wrong(pairs))
+    odds = _odds(p_wrong)
     draws = audit.drawn[~np.isnan(seen.wrong[audit.drawn])]
     shifts = _shifts(audit.stratum[seen.rows[draws]], _held_out_odds(pairs, seen, draws), seen.wrong[draws])
     size = np.bincount(audit.stratum[free], minlength=NUM_STRATA)
@@ -113,7 +121,8 @@ def _held_out_odds(pairs: Pairs, seen: Seen, draws: np.ndarray) -> Floats:
         own = np.arange(len(draws)) % FOLDS == fold
         if own.any():
             kept = np.setdiff1d(np.arange(len(seen)), draws[own])
-            odds[own] = _odds(fit(pairs, Seen(seen.rows[kept], seen.wrong[kept])).p_wrong(pairs.part(seen.rows[draws[own]])))
+            model = fit(pairs, Seen(seen.rows[kept], seen.wrong[kept]))
+            odds[own] = _odds(model.p_wrong(pairs.part(seen.rows[draws[own]])))
     return odds
 
 

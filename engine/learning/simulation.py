@@ -10,7 +10,7 @@ An annotator answers from ground truth, wrongly with a given error rate. Average
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +74,8 @@ def simulate_decisions(
 
     Returns:
         One row per arm (none, random, proposed), num_decisions and seed: average_precision_all, average_precision_rest,
-        average_precision_rest_unsupervised, num_found (wrong pairs the annotator called wrong); for the arm proposed also
-        remaining, low, high (the estimate with its 90 % interval), remaining_truth and covered.
+        average_precision_rest_unsupervised, num_found (wrong pairs the annotator called wrong); for the arm proposed
+        also remaining, low, high (the estimate with its 90 % interval), remaining_truth and covered.
 
     Raises:
         ConfigError: if the truth is given as a signal or does not cover the pairs.
@@ -97,7 +97,9 @@ def simulate_decisions(
     return pd.DataFrame(rows)
 
 
-def _runs(pairs: Pairs, annotator: Annotator, arm: str, depths: list[int], seed: int, shares: Shares, batch: int):  # noqa: ANN202
+def _runs(
+    pairs: Pairs, annotator: Annotator, arm: str, depths: list[int], seed: int, shares: Shares, batch: int
+) -> Iterator[Seen]:
     """What was seen at each depth."""
     shuffled = np.random.default_rng([seed, 0]).permutation(len(pairs))
     seen = Seen(np.array([], dtype=np.intp), np.array([]))
@@ -137,7 +139,7 @@ def _measured(pairs: Pairs, seen: Seen, wrong: np.ndarray) -> dict[str, float]:
 
 
 def _left(pairs: Pairs, seen: Seen, wrong: np.ndarray, seed: int) -> dict[str, float]:
-    left = remaining(pairs, seen, audit_of(pairs, seen, seed))
+    left = remaining(pairs, seen, fit(pairs, seen).p_wrong(pairs), audit_of(pairs, seen, seed))
     truth = int(wrong.sum() - wrong[seen.rows].sum())
     return {
         "remaining": left.wrong,

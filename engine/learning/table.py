@@ -114,6 +114,19 @@ def seen_of(pairs: Pairs, decisions: pd.DataFrame) -> Seen:
     return Seen(rows[rows >= 0], wrong[rows >= 0])
 
 
+def in_order_of_first_decision(current: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The decisions that stand, in the order in which their pairs were first decided.
+
+    A verdict that is changed later stays where it was: the audit asks when a pair was first looked at.
+
+    Args:
+        current: `DecisionStore.current`.
+        history: `DecisionStore.history`.
+    """
+    first = history[history["kind"] == "decision"].groupby("pair_id")["id"].min()
+    return current.iloc[np.argsort(current["pair_id"].map(first).to_numpy(), kind="stable")].reset_index(drop=True)
+
+
 def _refuse_unusable(signals: pd.DataFrame) -> None:
     absent = [name for name in ("suspicion", "p_wrong") if name not in signals]
     if absent:
