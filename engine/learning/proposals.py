@@ -70,6 +70,9 @@ def proposed(
     free[uncertain] = False
     order = np.lexsort((-pairs.suspicion, -p_wrong))
     likely = order[free[order]][: count - len(audits) - len(uncertain)]
+    if len(audits) + len(uncertain) + len(likely) < count:  # nothing else is left
+        audits = np.r_[audits, np.setdiff1d(audit.heads[audit.heads >= 0], audits)]
+        audits = audits[: count - len(uncertain) - len(likely)]
     rows = np.concatenate([audits, uncertain, likely]).astype(np.intp)
     reasons = [AUDIT] * len(audits) + [UNCERTAIN] * len(uncertain) + [LIKELY_WRONG] * len(likely)
     table = pd.DataFrame(

@@ -25,8 +25,8 @@ from engine.learning.audit import NUM_STRATA, Audit
 from engine.learning.model import fit
 from engine.learning.table import SURE, Floats, Pairs, Seen
 
-SHARED_DEVIATION = 0.5
-STRATUM_DEVIATION = 0.7
+SHARED_DEVIATION = 0.6
+STRATUM_DEVIATION = 1.0
 FOLDS = 5
 GRID = np.linspace(-4.5, 4.5, 91)
 NUM_DRAWS = 4000
