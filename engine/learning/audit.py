@@ -3,6 +3,8 @@
 Strata are cut by the unsupervised estimate, before anybody decides anything. In each, the pairs stand in a random
 order fixed by a hash of seed and pair_id. The *head* of a stratum is its first pair in that order that was still
 undecided when the head before it was decided. Heads are decided as audits only: the other proposals leave them out.
+(In a list of proposals audits stand first, and what stands behind them leaves out their successors as well, which are
+heads by then. Leaving out successors any earlier would tell who they are, and they would no longer be random.)
 Whatever else was decided, and why, cannot depend on the order of pairs behind the head, so each head is a draw with
 equal probabilities from the pairs of its stratum that were undecided at that moment: probability 1/num_undecided.
 
@@ -38,6 +40,8 @@ class Audit:
     """pairs of the draw's stratum that were undecided when it was drawn: 1/probability, `[draws]`"""
     heads: Integers
     """rows of the next draw of each stratum; −1 where a stratum is exhausted, `[strata]`"""
+    successors: Integers
+    """rows that become heads if nothing but the heads is decided; −1 where there is none, `[strata]`"""
     head_num_undecided: Integers
     """pairs that each head was drawn from; 0 where a stratum is exhausted, `[strata]`"""
 
@@ -75,7 +79,8 @@ def audit_of(pairs: Pairs, seen: Seen, seed: int) -> Audit:
     decided_at[seen.rows] = np.arange(len(seen))
     order = random_order(pairs, seed)
     drawn: list[tuple[int, int]] = []
-    heads, drawn_from = np.full(NUM_STRATA, -1, dtype=np.intp), np.zeros(NUM_STRATA, dtype=np.intp)
+    heads, successors = np.full((2, NUM_STRATA), -1, dtype=np.intp)
+    drawn_from = np.zeros(NUM_STRATA, dtype=np.intp)
     for number in range(NUM_STRATA):
         members = order[stratum[order] == number]
         times = decided_at[members]
@@ -88,9 +93,10 @@ def audit_of(pairs: Pairs, seen: Seen, seed: int) -> Audit:
             num_undecided = len(members) - int(np.searchsorted(decided, became, side="right"))
             if time == len(seen):
                 heads[number], drawn_from[number] = row, num_undecided
+                successors[number] = np.append(members[times == len(seen)], -1)[1]
                 break
             drawn.append((int(time), num_undecided))
             became = time
     drawn.sort()
     positions, undecided = np.array(drawn, dtype=np.intp).reshape(-1, 2).T
-    return Audit(stratum, positions, undecided, heads, drawn_from)
+    return Audit(stratum, positions, undecided, heads, successors, drawn_from)

@@ -65,7 +65,9 @@ def proposed(
     count = min(count, int(free.sum()))
     num_audits, num_uncertain = _numbers(len(seen), count, shares or Shares())
     audits = _audits(seen, p_wrong, audit, free, num_audits)
-    free[audit.heads[audit.heads >= 0]] = False  # decided as audits only, or they would no longer be random
+    following = audit.successors[audit.stratum[audits]]
+    reserved = np.r_[audit.heads, following]
+    free[reserved[reserved >= 0]] = False  # decided as audits only, or they would no longer be random
     uncertain = _uncertain(pairs, seen, p_wrong, free, min(num_uncertain, count - len(audits)))
     free[uncertain] = False
     order = np.lexsort((-pairs.suspicion, -p_wrong))
@@ -84,7 +86,9 @@ def proposed(
             "drawn_from": np.where(np.array(reasons) == AUDIT, audit.head_num_undecided[audit.stratum[rows]], 0),
         }
     )
-    place = np.concatenate([(np.arange(n) + 0.5) / n for n in (len(audits), len(uncertain), len(likely)) if n] or [[]])
+    # Audits first, so that the pairs behind them are chosen when the next draws stand (see engine.learning.audit).
+    mixed = [(np.arange(n) + 0.5) / n for n in (len(uncertain), len(likely)) if n]
+    place = np.concatenate([np.full(len(audits), -1.0), *mixed])
     return table.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 

@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from engine.errors import ConfigError
 from engine.learning.audit import audit_of
-from engine.learning.model import fit
+from engine.learning.model import fit, reranked
 from engine.learning.proposals import Shares, proposed
 from engine.learning.remaining import remaining
 from engine.learning.table import Floats, Pairs, Seen, pairs_of
@@ -124,8 +124,8 @@ def average_precision(scores: Floats, wrong: np.ndarray) -> float:
 
 
 def _measured(pairs: Pairs, seen: Seen, wrong: np.ndarray) -> dict[str, float]:
-    before = expit(pairs.prior)
-    learned = fit(pairs, seen).p_wrong(pairs) if len(seen) else before
+    before = _order(pairs, expit(pairs.prior))
+    learned = _order(pairs, fit(pairs, seen).p_wrong(pairs)) if len(seen) else before
     placed = learned.copy()
     placed[seen.rows] = np.where(seen.wrong == 1, 2.0, -1.0)
     rest = np.ones(len(pairs), dtype=bool)
@@ -136,6 +136,11 @@ def _measured(pairs: Pairs, seen: Seen, wrong: np.ndarray) -> dict[str, float]:
         "average_precision_rest_unsupervised": average_precision(before[rest], wrong[rest]),
         "num_found": int((wrong[seen.rows] & (seen.wrong == 1)).sum()),
     }
+
+
+def _order(pairs: Pairs, p_wrong: Floats) -> Floats:
+    """The ranking as it is shown, ties broken, 0 … 1."""
+    return reranked(pairs, p_wrong)["suspicion_learned"].to_numpy()
 
 
 def _left(pairs: Pairs, seen: Seen, wrong: np.ndarray, seed: int) -> dict[str, float]:

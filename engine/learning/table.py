@@ -29,7 +29,7 @@ class Pairs:
     prior: Floats
     """log-odds that the pair is wrong, from the unsupervised estimate"""
     signals: Floats
-    """`[pairs, signals]`, each column's ranks as a standard normal; 0 where a signal is missing"""
+    """`[pairs, 1 + signals]`, ranks of suspicion and of each signal as a standard normal; 0 where one is missing"""
     suspicion: Floats
     """unsupervised suspicion, 0 … 1; breaks ties"""
     label: NDArray[np.object_] | None
@@ -81,7 +81,7 @@ def pairs_of(signals: pd.DataFrame, columns: Sequence[str] | None = None) -> Pai
     _refuse_unusable(signals)
     numeric = signals.select_dtypes("number").columns
     names = [name for name in numeric if name not in RESERVED] if columns is None else list(columns)
-    scores = [_normal(signals[name].to_numpy(np.float64)) for name in names]
+    scores = [_normal(signals[name].to_numpy(np.float64)) for name in ["suspicion", *names]]
     varied = [score for score in scores if score.any()]
     return Pairs(
         ids=signals.index,

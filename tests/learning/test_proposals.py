@@ -26,6 +26,7 @@ def test_every_proposal_is_new_and_says_why() -> None:
     assert not set(table["pair_id"]) & set(pairs.ids[seen.rows])
     assert table["reason"].value_counts().to_dict() == {LIKELY_WRONG: 8, UNCERTAIN: 8, AUDIT: 4}
     mean = table.groupby("reason")["p_wrong_learned"].mean()
+    assert (table["reason"].head(4) == AUDIT).all()
     assert mean[LIKELY_WRONG] > mean[UNCERTAIN] and abs(mean[UNCERTAIN] - 0.5) < 0.1
     assert ((table["drawn_from"] > 0) == (table["reason"] == AUDIT)).all()
 
