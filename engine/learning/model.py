@@ -24,7 +24,7 @@ from scipy.special import expit, logsumexp
 from engine.learning.table import Floats, Pairs, Seen
 
 TAUS = (0.0, 0.15, 0.3, 0.6, 1.2, 2.4)
-START = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+START = np.array([0.4, 0.2, 0.2, 0.1, 0.07, 0.03])
 INTERCEPT_DEVIATION, SLOPE_DEVIATION = 1.0, 0.5
 NEWTON_STEPS = 50
 

@@ -3,12 +3,13 @@
 The learned model gives each pair log-odds g_i of being wrong; how far it is off in each stratum h of the audit is
 estimated from the audit draws alone, which were drawn at random:
 
-    log-odds(wrong_i) = g_i + d_h        d_h = d + e_h,   d ~ N(0, D²),  e_h ~ N(0, E²)
+    log-odds(wrong_i) = g_i + d_h        d_h = d + e_h,   d ~ N(0, D²),  e_h ~ N(0, E² + S² m_h²)
 
 For a draw, g_i comes from a model that was fitted without it (5 folds of the draws, all other decisions kept), so that
 the model does not confirm itself. With many draws d_h makes the mean of the model equal to the rate among the draws:
 the model-calibrated difference estimator of survey sampling (Wu and Sitter 2001), right whatever the model says. With
-few draws the prior widths D and E hold: they say how far an estimate made without labels may be off.
+few draws the prior widths hold: they say how far an estimate made without labels may be off, farther the surer it is (m_h
+is the mean of |g_i| in the stratum).
 
 The posterior of d_h is computed on a grid, without approximation; the wrong pairs left in a stratum are then binomial
 around the stratum's mean. Quantiles of their sum over strata give the interval.
@@ -26,9 +27,10 @@ from engine.learning.model import fit
 from engine.learning.table import SURE, Floats, Pairs, Seen
 
 SHARED_DEVIATION = 0.6
-STRATUM_DEVIATION = 1.0
+STRATUM_DEVIATION = 0.7
+SURENESS_DEVIATION = 0.3
 FOLDS = 5
-GRID = np.linspace(-4.5, 4.5, 91)
+GRID = np.linspace(-6, 6, 97)
 NUM_DRAWS = 4000
 CONFIDENCE = 0.9
 
@@ -38,7 +40,7 @@ class Remaining:
     """What is left unseen."""
 
     wrong: float
-    """expected number of wrong pairs among the unseen"""
+    """number of wrong pairs among the unseen: as likely to be above as below"""
     low: int
     """lower end of the 90 % interval"""
     high: int
@@ -75,7 +77,10 @@ def remaining(
     free[seen.rows] = False
     odds = _odds(p_wrong)
     draws = audit.drawn[~np.isnan(seen.wrong[audit.drawn])]
-    shifts = _shifts(audit.stratum[seen.rows[draws]], _held_out_odds(pairs, seen, draws), seen.wrong[draws])
+    members = np.maximum(np.bincount(audit.stratum, minlength=NUM_STRATA), 1)
+    sureness = np.bincount(audit.stratum, weights=np.abs(odds), minlength=NUM_STRATA) / members
+    held_out = _held_out_odds(pairs, seen, draws)
+    shifts = _shifts(audit.stratum[seen.rows[draws]], held_out, seen.wrong[draws], sureness)
     size = np.bincount(audit.stratum[free], minlength=NUM_STRATA)
     means = np.stack([expit(odds[free & (audit.stratum == h)][:, None] + GRID).sum(0) for h in range(NUM_STRATA)])
     chance = np.divide(means, size[:, None], out=np.zeros_like(means), where=size[:, None] > 0)
@@ -86,7 +91,7 @@ def remaining(
     most = np.argsort(np.where(free, -odds, np.inf), kind="stable")[: min(next_count, int(free.sum()))]
     shift = GRID[shifts]
     return Remaining(
-        wrong=float(means[np.arange(NUM_STRATA), shifts].sum(1).mean()),
+        wrong=float(np.median(counts)),
         low=int(np.floor(low)),
         high=int(np.ceil(high)),
         num_unseen=int(free.sum()),
@@ -96,15 +101,16 @@ def remaining(
     )
 
 
-def _shifts(stratum: np.ndarray, odds: Floats, wrong: Floats) -> np.ndarray:
+def _shifts(stratum: np.ndarray, odds: Floats, wrong: Floats, sureness: Floats) -> np.ndarray:
     """Draws from the posterior of d_h, as places on `GRID`, `[NUM_DRAWS, strata]`."""
     each = odds[:, None] + GRID
     log_chance = wrong[:, None] * each - np.logaddexp(0, each)
     likelihood = np.zeros((NUM_STRATA, len(GRID)))
     np.add.at(likelihood, stratum, log_chance)
-    between = -((GRID[:, None] - GRID) ** 2) / (2 * STRATUM_DEVIATION**2)  # [shared, own]
-    between -= logsumexp(between, axis=1, keepdims=True)
-    given_shared = between[None] + likelihood[:, None, :]  # [strata, shared, own]
+    apart = -((GRID[:, None] - GRID) ** 2) / 2  # [shared, own]
+    between = apart / (STRATUM_DEVIATION**2 + (SURENESS_DEVIATION * sureness[:, None, None]) ** 2)
+    between -= logsumexp(between, axis=2, keepdims=True)
+    given_shared = between + likelihood[:, None, :]  # [strata, shared, own]
     marginal = logsumexp(given_shared, axis=2)  # [strata, shared]
     shared = marginal.sum(0) - GRID**2 / (2 * SHARED_DEVIATION**2)
     random = np.random.default_rng(1)

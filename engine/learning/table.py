@@ -27,7 +27,7 @@ class Pairs:
     ids: pd.Index
     """pair_id, unique"""
     prior: Floats
-    """log-odds that the pair is wrong, from the unsupervised estimate"""
+    """log-odds that the pair is wrong, from the unsupervised estimate; rises strictly with suspicion"""
     signals: Floats
     """`[pairs, 1 + signals]`, ranks of suspicion and of each signal as a standard normal; 0 where one is missing"""
     suspicion: Floats
@@ -85,7 +85,7 @@ def pairs_of(signals: pd.DataFrame, columns: Sequence[str] | None = None) -> Pai
     varied = [score for score in scores if score.any()]
     return Pairs(
         ids=signals.index,
-        prior=logit(np.clip(signals["p_wrong"].to_numpy(np.float64), SURE, 1 - SURE)),
+        prior=_prior(signals["p_wrong"].to_numpy(np.float64), scores[0]),
         signals=np.stack(varied, axis=1) if varied else np.zeros((len(signals), 0)),
         suspicion=signals["suspicion"].to_numpy(np.float64),
         label=signals["label"].to_numpy(object) if "label" in signals else None,
@@ -139,6 +139,22 @@ def _refuse_unusable(signals: pd.DataFrame) -> None:
             raise ConfigError(
                 f"{name} between 0 and 1", f"{signals[name][bad].iloc[0]} at {signals.index[bad][0]}", "Run it again."
             )
+
+
+def _prior(p_wrong: Floats, suspicion: Floats) -> Floats:
+    """Log-odds in the order of suspicion; where the estimate has only steps, they rise as it does on the whole.
+
+    Without that, pairs with one and the same estimate would be ordered by the first small thing that is learned.
+    """
+    odds = logit(np.clip(p_wrong, SURE, 1 - SURE))
+    step = np.unique(odds, return_inverse=True)[1]
+    spread = max(float(suspicion @ suspicion), 1e-12)
+    slope = max(float(odds @ suspicion) / spread, 0.0)
+    middle = np.bincount(step, weights=suspicion) / np.bincount(step)
+    order = np.lexsort((np.arange(len(odds)), odds, suspicion))
+    out = np.empty(len(odds))
+    out[order] = np.sort(odds + slope * (suspicion - middle[step]))
+    return out
 
 
 def _normal(values: Floats) -> Floats:
