@@ -41,8 +41,8 @@ class Model:
     def p_wrong(self, pairs: Pairs) -> Floats:
         """Probability of being wrong, 0 … 1, `[pairs]`; without decisions the unsupervised estimate.
 
-        It is taken at the modes. Averaged over the posterior it would be nearer to ½ for pairs with unusual signals, also
-        before any decision: a change of the order that nothing speaks for.
+        It is taken at the modes. Averaged over the posterior it would be nearer to ½ for pairs with unusual signals,
+        also before any decision: a change of the order that nothing speaks for.
         """
         odds = pairs.prior[:, None] + _columns(pairs) @ self.modes.T
         return expit(odds) @ self.weights

@@ -29,10 +29,10 @@ class Shares:
         ConfigError: if one is negative or they do not add up to 1.
     """
 
-    likely_wrong: float = 0.4
-    """share of the most probably wrong"""
-    uncertain: float = 0.4
-    """share of the uncertain"""
+    likely_wrong: float = 0.1
+    """share of the most probably wrong: they teach little, because the ranking is mostly right about them"""
+    uncertain: float = 0.7
+    """share of the uncertain: they raise average precision most (measured with `simulate_decisions`)"""
     audit: float = 0.2
     """share drawn at random"""
 
@@ -98,7 +98,8 @@ def _numbers(num_seen: int, count: int, shares: Shares) -> tuple[int, int]:
     def next_of(share: float) -> int:
         return int(np.floor(share * (num_seen + count) + 0.5) - np.floor(share * num_seen + 0.5))
 
-    return next_of(shares.audit), next_of(shares.uncertain)
+    audits = next_of(shares.audit)
+    return audits, next_of(shares.audit + shares.uncertain) - audits
 
 
 def _audits(seen: Seen, p_wrong: Floats, audit: Audit, free: np.ndarray, number: int) -> Integers:

@@ -8,8 +8,8 @@ estimated from the audit draws alone, which were drawn at random:
 For a draw, g_i comes from a model that was fitted without it (5 folds of the draws, all other decisions kept), so that
 the model does not confirm itself. With many draws d_h makes the mean of the model equal to the rate among the draws:
 the model-calibrated difference estimator of survey sampling (Wu and Sitter 2001), right whatever the model says. With
-few draws the prior widths hold: they say how far an estimate made without labels may be off, farther the surer it is (m_h
-is the mean of |g_i| in the stratum).
+few draws the prior widths hold: they say how far an estimate made without labels may be off, farther the surer it is
+(m_h is the mean of |g_i| in the stratum).
 
 The posterior of d_h is computed on a grid, without approximation; the wrong pairs left in a stratum are then binomial
 around the stratum's mean. Quantiles of their sum over strata give the interval.

@@ -60,6 +60,7 @@ def simulate_decisions(
     error_rate: float = 0.0,
     shares: Shares | None = None,
     batch: int = BATCH,
+    arms: Sequence[str] = ARMS,
 ) -> pd.DataFrame:
     """AP and the estimate of what is left, after simulated decisions.
 
@@ -71,6 +72,7 @@ def simulate_decisions(
         error_rate: of the annotator, 0 … ½.
         shares: of the three reasons.
         batch: decisions between two fits.
+        arms: of none, random, proposed.
 
     Returns:
         One row per arm (none, random, proposed), num_decisions and seed: average_precision_all, average_precision_rest,
@@ -81,17 +83,20 @@ def simulate_decisions(
         ConfigError: if the truth is given as a signal or does not cover the pairs.
     """
     depths = sorted({num_decisions} if isinstance(num_decisions, int) else set(num_decisions))
-    if "is_wrong" in signals or not set(signals.index) <= set(truth.index):
-        raise ConfigError("signals without is_wrong, and a truth for every pair", "others", "Give the truth apart.")
+    if "is_wrong" in signals or not set(signals.index) <= set(truth.index) or not set(arms) <= set(ARMS):
+        raise ConfigError(
+            f"signals without is_wrong, a truth for every pair, and arms of {', '.join(ARMS)}",
+            f"columns {', '.join(map(str, signals))}; {len(truth)} truths for {len(signals)} pairs; {', '.join(arms)}",
+            "Give the truth apart.",
+        )
     pairs = pairs_of(signals)
     wrong = truth.loc[signals.index].to_numpy(bool)
-    nothing = Seen(np.array([], dtype=np.intp), np.array([]))
     rows = []
     for seed in seeds:
         annotator = Annotator(wrong, error_rate, seed)
-        rows.append({"arm": "none", "num_decisions": 0, "seed": seed, **_measured(pairs, nothing, wrong)})
-        for arm in ("random", "proposed"):
-            for seen in _runs(pairs, annotator, arm, depths, seed, shares or Shares(), batch):
+        for arm in arms:
+            steps = [] if arm == "none" else depths
+            for seen in _runs(pairs, annotator, arm, steps, seed, shares or Shares(), batch):
                 found = {"arm": arm, "num_decisions": len(seen), "seed": seed, **_measured(pairs, seen, wrong)}
                 rows.append(found | (_left(pairs, seen, wrong, seed) if arm == "proposed" else {}))
     return pd.DataFrame(rows)
@@ -100,10 +105,10 @@ def simulate_decisions(
 def _runs(
     pairs: Pairs, annotator: Annotator, arm: str, depths: list[int], seed: int, shares: Shares, batch: int
 ) -> Iterator[Seen]:
-    """What was seen at each depth."""
+    """What was seen at each depth; without depths once, nothing."""
     shuffled = np.random.default_rng([seed, 0]).permutation(len(pairs))
     seen = Seen(np.array([], dtype=np.intp), np.array([]))
-    for depth in depths:
+    for depth in depths or [0]:
         while len(seen) < min(depth, len(pairs)):
             count = min(batch, depth - len(seen))
             if arm == "random":

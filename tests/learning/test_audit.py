@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from learning.simulated import seen_from, simulated
 
 from engine.learning.audit import NUM_STRATA, audit_of, random_order, strata_of
 from engine.learning.table import Pairs, Seen, pairs_of
-from learning.simulated import seen_from, simulated
 
 
 def follow(pairs: Pairs, wrong: np.ndarray, seed: int, num_draws: int) -> Seen:

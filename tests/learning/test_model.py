@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from learning.simulated import decisions_on, seen_from, simulated
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
@@ -10,7 +11,6 @@ from sklearn.metrics import average_precision_score
 from engine.errors import ConfigError
 from engine.learning.model import _laplace, fit, reranked
 from engine.learning.table import Seen, pairs_of, seen_of
-from learning.simulated import decisions_on, seen_from, simulated
 
 NOTHING = Seen(np.array([], dtype=np.intp), np.array([]))
 
