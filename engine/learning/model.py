@@ -2,7 +2,7 @@
 
 For pair i with unsupervised log-odds o_i of being wrong and signals z_i (ranks as standard normals, `[signals]`):
 
-    log-odds(wrong_i) = a + (1 + b) o_i + w·z_i      a ~ N(0, 1),  b ~ N(0, ¼),  w ~ N(0, τ²/k · I),  k signals
+    log-odds(wrong_i) = a + (1 + b) o_i + w·z_i      a ~ N(0, ½²),  b ~ N(0, 0.3²),  w ~ N(0, τ²/k · I),  k signals
 
 The posterior of (a, b, w) is approximated by a normal at its mode (Laplace). τ says how far decisions may move pairs
 against each other; no τ is chosen, the answers of several are averaged, weighted by how well each predicted the
@@ -25,7 +25,7 @@ from engine.learning.table import Floats, Pairs, Seen
 
 TAUS = (0.0, 0.15, 0.3, 0.6, 1.2, 2.4)
 START = np.array([0.4, 0.2, 0.2, 0.1, 0.07, 0.03])
-INTERCEPT_DEVIATION, SLOPE_DEVIATION = 1.0, 0.5
+INTERCEPT_DEVIATION, SLOPE_DEVIATION = 0.5, 0.3
 NEWTON_STEPS = 50
 
 

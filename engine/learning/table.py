@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logit, ndtri
-from scipy.stats import rankdata
 
 from engine.errors import ConfigError
 
@@ -162,5 +161,5 @@ def _normal(values: Floats) -> Floats:
     known = np.isfinite(values)
     out = np.zeros(len(values))
     if known.any() and np.ptp(values[known]) > 0:
-        out[known] = ndtri((rankdata(values[known]) - 0.5) / known.sum())
+        out[known] = ndtri((pd.Series(values[known]).rank().to_numpy() - 0.5) / known.sum())
     return out
