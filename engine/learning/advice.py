@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import pandas as pd
 from scipy.special import expit
@@ -79,10 +80,8 @@ def in_words(left: Remaining, may_stop: bool) -> str:
         basis = f"Of the pairs looked at, {left.num_draws:,} were drawn at random to check this."
     else:
         basis = "No pair drawn at random has been decided yet: this rests on the unsupervised estimate."
-    limit = max(WORTH_LOOKING * left.next_count, 1)
-    stop = (
-        "Stopping is reasonable" if may_stop else f"Stopping is reasonable when they would hold fewer than {limit:.0f}"
-    )
+    limit = ceil(WORTH_LOOKING * left.next_count)
+    stop = "Stopping is reasonable" if may_stop else f"Stopping is reasonable when they would hold fewer than {limit}"
     return f"{known}; the next {left.next_count} would hold about {_count(left.in_next)}. {stop}. {basis}"
 
 

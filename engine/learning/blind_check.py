@@ -177,8 +177,8 @@ def _swaps(pairs: Pairs, shown: pd.DataFrame, rows: list[int], number: int) -> l
     left, swaps = list(range(len(rows))), []
 
     def differ(one: int, other: int) -> bool:
-        same_class = pairs.label is not None and pairs.label[rows[one]] == pairs.label[rows[other]]
-        return not same_class and bool((content[one] != content[other]).all())
+        own = None if pairs.label is None else pairs.label[rows[one]]
+        return (own is None or own != pairs.label[rows[other]]) and bool((content[one] != content[other]).all())
 
     while len(left) > 1 and len(swaps) < number:
         image = left.pop(0)

@@ -11,6 +11,9 @@ the model-calibrated difference estimator of survey sampling (Wu and Sitter 2001
 few draws the prior widths hold: they say how far an estimate made without labels may be off, farther the surer it is
 (m_h is the mean of |g_i| in the stratum).
 
+What is counted is what the annotators would call wrong: if they call 5 % of the right pairs wrong, these are in it. A
+blind check (`engine.learning.blind_check`) tells how often they do.
+
 The posterior of d_h is computed on a grid, without approximation; the wrong pairs left in a stratum are then binomial
 around the stratum's mean. Quantiles of their sum over strata give the interval.
 """

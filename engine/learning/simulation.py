@@ -77,7 +77,8 @@ def simulate_decisions(
     Returns:
         One row per arm (none, random, proposed), num_decisions and seed: average_precision_all, average_precision_rest,
         average_precision_rest_unsupervised, num_found (wrong pairs the annotator called wrong); for the arm proposed
-        also remaining, low, high (the estimate with its 90 % interval), remaining_truth and covered.
+        also remaining, low, high (the estimate with its 90 % interval), remaining_truth (wrong pairs unseen) and
+        remaining_as_judged (those this annotator would call wrong), covered and covered_as_judged.
 
     Raises:
         ConfigError: if the truth is given as a signal or does not cover the pairs.
@@ -98,7 +99,7 @@ def simulate_decisions(
             steps = [] if arm == "none" else depths
             for seen in _runs(pairs, annotator, arm, steps, seed, shares or Shares(), batch):
                 found = {"arm": arm, "num_decisions": len(seen), "seed": seed, **_measured(pairs, seen, wrong)}
-                rows.append(found | (_left(pairs, seen, wrong, seed) if arm == "proposed" else {}))
+                rows.append(found | (_left(pairs, seen, annotator, seed) if arm == "proposed" else {}))
     return pd.DataFrame(rows)
 
 
@@ -148,13 +149,16 @@ def _order(pairs: Pairs, p_wrong: Floats) -> Floats:
     return reranked(pairs, p_wrong)["suspicion_learned"].to_numpy()
 
 
-def _left(pairs: Pairs, seen: Seen, wrong: np.ndarray, seed: int) -> dict[str, float]:
+def _left(pairs: Pairs, seen: Seen, annotator: Annotator, seed: int) -> dict[str, float]:
     left = remaining(pairs, seen, fit(pairs, seen).p_wrong(pairs), audit_of(pairs, seen, seed))
-    truth = int(wrong.sum() - wrong[seen.rows].sum())
+    unseen = np.setdiff1d(np.arange(len(pairs)), seen.rows)
+    truth, judged = int(annotator.truth[unseen].sum()), int(annotator.answers(unseen).sum())
     return {
         "remaining": left.wrong,
         "low": left.low,
         "high": left.high,
         "remaining_truth": truth,
+        "remaining_as_judged": judged,
         "covered": left.low <= truth <= left.high,
+        "covered_as_judged": left.low <= judged <= left.high,
     }

@@ -32,7 +32,7 @@ class Pairs:
     suspicion: Floats
     """unsupervised suspicion, 0 … 1; breaks ties"""
     label: NDArray[np.object_] | None
-    """class of each pair, if there are classes"""
+    """class (without classes cluster) of each pair, None where it has none; None if no pair has one"""
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -68,7 +68,7 @@ def pairs_of(signals: pd.DataFrame, columns: Sequence[str] | None = None) -> Pai
 
     Args:
         signals: index pair_id; one float column per signal (any monotone scale, either direction, NaN allowed),
-            `suspicion` and `p_wrong` (0 … 1), optionally `label`.
+            `suspicion` and `p_wrong` (0 … 1), optionally `label` or `cluster` (None allowed).
         columns: the signals to use; every numeric column but `RESERVED` if None.
 
     Returns:
@@ -87,7 +87,7 @@ def pairs_of(signals: pd.DataFrame, columns: Sequence[str] | None = None) -> Pai
         prior=_prior(signals["p_wrong"].to_numpy(np.float64), scores[0]),
         signals=np.stack(varied, axis=1) if varied else np.zeros((len(signals), 0)),
         suspicion=signals["suspicion"].to_numpy(np.float64),
-        label=signals["label"].to_numpy(object) if "label" in signals else None,
+        label=_groups(signals),
     )
 
 
@@ -138,6 +138,14 @@ def _refuse_unusable(signals: pd.DataFrame) -> None:
             raise ConfigError(
                 f"{name} between 0 and 1", f"{signals[name][bad].iloc[0]} at {signals.index[bad][0]}", "Run it again."
             )
+
+
+def _groups(signals: pd.DataFrame) -> NDArray[np.object_] | None:
+    for name in ("label", "cluster"):
+        if name in signals and signals[name].notna().any():
+            groups = signals[name].astype(object)
+            return groups.where(groups.notna(), None).to_numpy()
+    return None
 
 
 def _prior(p_wrong: Floats, suspicion: Floats) -> Floats:

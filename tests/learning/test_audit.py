@@ -1,11 +1,14 @@
 """The audit: every draw has the probability it claims, whatever else was decided; nothing depends on memory."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from learning.simulated import seen_from, simulated
 
 from engine.learning.audit import NUM_STRATA, audit_of, random_order, strata_of
-from engine.learning.table import Pairs, Seen, pairs_of
+from engine.learning.table import Pairs, Seen, in_order_of_first_decision, pairs_of, seen_of
+from engine.review import Decision, DecisionStore
 
 
 def follow(pairs: Pairs, wrong: np.ndarray, seed: int, num_draws: int) -> Seen:
@@ -92,6 +95,27 @@ def test_the_audit_is_told_from_seed_and_decisions_alone() -> None:
     assert np.array_equal(first.drawn, again.drawn) and len(first.drawn) == 8
     assert np.array_equal(moved[first.heads], again.heads)
     assert not np.array_equal(random_order(pairs, 5), random_order(pairs, 6))
+
+
+def test_a_verdict_that_is_changed_or_taken_back_leaves_the_draws_as_they_were(tmp_path: Path) -> None:
+    signals, wrong = simulated(300)
+    pairs, store = pairs_of(signals), DecisionStore.open(tmp_path / "decisions.sqlite")
+    followed = pairs.ids[follow(pairs, wrong.to_numpy(), 0, num_draws=6).rows]
+
+    def drawn() -> list[str]:
+        decisions = in_order_of_first_decision(store.current(), store.history())
+        seen = seen_of(pairs, decisions)
+        return pairs.ids[seen.rows[audit_of(pairs, seen, 0).drawn]].tolist()
+
+    store.append([Decision(pair_id, "keep", "ana", "t", pair_id) for pair_id in followed])
+    before = drawn()
+    assert len(before) == 6
+    store.append([Decision(before[0], "drop", "ben", "t", "changed")])
+    assert store.current()["pair_id"].iloc[-1] == before[0] and drawn() == before
+    store.undo(before[0], "ben", "undone")
+    assert drawn() == before
+    store.undo(before[0], "ana", "undone too")
+    assert before[0] not in drawn()
 
 
 def test_pairs_chosen_freely_are_passed_over_and_a_stratum_can_be_used_up() -> None:

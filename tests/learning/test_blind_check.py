@@ -47,6 +47,12 @@ def test_known_wrong_cards_show_the_caption_of_another_image(pairs: Pairs, shown
     assert pairs.prior[rows].max() < np.median(pairs.prior)
 
 
+def test_pairs_without_a_class_can_be_swapped(shown: pd.DataFrame) -> None:
+    for signals in (simulated(400)[0].drop(columns="label"), simulated(400)[0]):
+        signals.loc[signals.index[5:], "label"] = None
+        assert len(blind_items(pairs_of(signals), shown, "s", num_right=2, num_wrong=20)) == 22
+
+
 def test_seeded_cards_look_like_all_others(pairs: Pairs, shown: pd.DataFrame) -> None:
     secret = new_secret()
     items = blind_items(pairs, shown, secret, num_right=20, num_wrong=20)

@@ -72,7 +72,9 @@ def test_uncertain_pairs_are_spread_over_classes_and_over_the_signals() -> None:
     only = {"likely_wrong": 0.0, "uncertain": 1.0, "audit": 0.0}
     table = proposals(pairs, seen, count=10, **only)
     assert 3 <= (signals.loc[table["pair_id"], "label"] == "rare").sum() <= 5
-    without = pairs_of(signals.drop(columns="label"))
+    clusters = pairs_of(signals.rename(columns={"label": "cluster"}).assign(label=None))
+    assert proposals(clusters, seen, count=10, **only)["pair_id"].tolist() == table["pair_id"].tolist()
+    without = pairs_of(signals.assign(label=None))
     spread = without.signals[without.ids.get_indexer(proposals(without, seen, count=10, **only)["pair_id"])]
     nearest = without.signals[np.argsort(np.abs(signals["p_wrong"] - 0.5).to_numpy())[:10]]
     assert spread.std(0).mean() > 1.2 * nearest.std(0).mean()

@@ -111,7 +111,7 @@ def test_the_advice_is_told_in_words() -> None:
     assert in_words(left, may_stop=True).startswith(
         "About 12 (3–30) wrong pairs are left among 5,400 unseen; the next 50 would hold about 2. Stopping is"
     )
-    assert "when they would hold fewer than 2" in in_words(left, may_stop=False)
+    assert "when they would hold fewer than 3" in in_words(left, may_stop=False)
     signals, wrong = simulated()
     advice = advise(signals, decisions_on(["p00000"], wrong), seed=1)
     assert not advice.may_stop and "rests on the unsupervised estimate" in advice.sentence

@@ -36,6 +36,8 @@ def test_an_annotator_who_errs_is_placed_by_what_he_said() -> None:
     assert 0.15 < (answers != wrong).mean() < 0.25
     again = Annotator(wrong.to_numpy(), error_rate=0.2, seed=3).answers(np.arange(600)[::-1])
     assert np.array_equal(answers, again[::-1])
+    left = simulate_decisions(signals, wrong, [100], seeds=[3], error_rate=0.2, arms=["proposed"]).iloc[0]
+    assert left["remaining_as_judged"] > 1.3 * left["remaining_truth"] and left["covered_as_judged"]
     table = simulate_decisions(signals, wrong, [600], seeds=[3], error_rate=0.2, arms=["random"])
     assert table["average_precision_all"][0] == pytest.approx(average_precision_score(wrong, answers))
 
