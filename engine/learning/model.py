@@ -6,9 +6,9 @@ For pair i with unsupervised log-odds o_i of being wrong and signals z_i (ranks 
 
 The posterior of (a, b, w) is approximated by a normal at its mode (Laplace). τ says how far decisions may move pairs
 against each other; no τ is chosen, the answers of several are averaged, weighted by how well each predicted the
-decisions (evidence). τ = 0 keeps the unsupervised order, and with few decisions the weights stay near their start, so
-the unsupervised order prevails until the decisions contradict it. Which pairs were looked at may depend on the signals
-and on earlier decisions: a likelihood given the signals is not biased by that.
+decisions (evidence). τ = 0 keeps the unsupervised order; the weights start small for a τ that is large for the number
+of decisions, so the unsupervised order prevails until many decisions contradict it. Which pairs
+were looked at may depend on the signals and on earlier decisions: a likelihood given the signals is not biased by that.
 
 scikit-learn's logistic regression has neither an offset, nor a prior that is not centred at 0, nor an evidence.
 """
@@ -25,6 +25,7 @@ from engine.learning.table import Floats, Pairs, Seen
 
 TAUS = (0.0, 0.15, 0.3, 0.6, 1.2, 2.4)
 START = np.array([0.4, 0.2, 0.2, 0.1, 0.07, 0.03])
+DECISIONS_PER_TAU = 100
 INTERCEPT_DEVIATION, SLOPE_DEVIATION = 0.5, 0.3
 NEWTON_STEPS = 50
 
@@ -63,7 +64,7 @@ def fit(pairs: Pairs, seen: Seen) -> Model:
         for tau in TAUS
     ]
     fits = [_laplace(columns, prior, known.wrong, deviation) for deviation in deviations]
-    evidence = np.array([one[1] for one in fits]) + np.log(START)
+    evidence = np.array([one[1] for one in fits]) + np.log(_start(len(known)))
     return Model(
         weights=np.exp(evidence - logsumexp(evidence)),
         modes=np.stack([one[0] for one in fits]),
@@ -87,6 +88,16 @@ def reranked(pairs: Pairs, p_wrong: Floats) -> pd.DataFrame:
     return pd.DataFrame(
         {"p_wrong_learned": p_wrong, "suspicion_learned": 1 - (rank - 0.5) / len(pairs), "rank": rank}, index=pairs.ids
     )
+
+
+def _start(number: int) -> Floats:
+    """Weight of each τ before the decisions speak; a large one needs many of them to be heard at all.
+
+    Without that, a single wrong pair that looked right would turn the order over.
+    """
+    with np.errstate(divide="ignore"):
+        heard = np.minimum(1, max(number, 1) / (DECISIONS_PER_TAU * np.array(TAUS)))
+    return START * heard**2
 
 
 def _columns(pairs: Pairs) -> Floats:

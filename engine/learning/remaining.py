@@ -29,8 +29,8 @@ from engine.learning.audit import NUM_STRATA, Audit
 from engine.learning.model import fit
 from engine.learning.table import SURE, Floats, Pairs, Seen
 
-SHARED_DEVIATION = 0.7
-STRATUM_DEVIATION = 0.9
+SHARED_DEVIATION = 0.8
+STRATUM_DEVIATION = 1.2
 SURENESS_DEVIATION = 0.3
 FOLDS = 5
 GRID = np.linspace(-6, 6, 97)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from learning.simulated import decisions_on, seen_from, simulated
 from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
@@ -51,6 +52,17 @@ def test_few_decisions_never_cost_much_and_many_gain() -> None:
     assert min(change[number].mean() for number in (1, 3, 10)) > -0.003
     assert min(change[number].min() for number in (1, 3)) > -0.01
     assert change[200].mean() > 0.02
+
+
+def test_one_wrong_pair_that_looked_right_does_not_turn_the_order_over() -> None:
+    signals, wrong = simulated(share=0.2)
+    pairs, truth = pairs_of(signals), wrong.to_numpy()
+    surprise = np.flatnonzero(truth)[np.argmin(pairs.prior[truth])]
+    others = np.random.default_rng(0).choice(np.flatnonzero(~truth), 9, replace=False)
+    learned = fit(pairs, seen_from(np.r_[surprise, others], wrong)).p_wrong(pairs)
+    before = expit(pairs.prior)
+    assert pairs.prior[surprise] < -4 and np.abs(learned - before).max() > 0.01
+    assert average_precision_score(truth, learned) > average_precision_score(truth, before) - 0.005
 
 
 def test_the_mode_is_that_of_scikit_learn_and_of_a_general_minimiser() -> None:
