@@ -91,6 +91,13 @@ class RunConfig:
         "relative residual at which a solve has converged (default 1e-5 in float32, 1e-10 in float64)", default=None
     )
     cg_iterations: int = _option("most conjugate-gradient iterations", default=500)
+    folds: int = _option(
+        "parts of the training pairs that are scored by heads fitted to the others, to find wrong pairs", default=5
+    )
+    cleaning_rounds: int = _option(
+        "fits per fold: the first with all pairs, each further one without the suspects of the one before", default=3
+    )
+    detection_seeds: int = _option("repetitions with other folds that suspicion is averaged over", default=2)
     device: str = _option("auto, cpu, cuda or mps", default="auto")
     dtype: str = _option(
         "float32 or float64, for features and scores; bfloat16 or float16: inside the encoders, the rest in float32",
@@ -124,6 +131,9 @@ class RunConfig:
             ("trace_depth", 1),
             ("trace_queries", 0),
             ("cg_iterations", 1),
+            ("folds", 2),
+            ("cleaning_rounds", 1),
+            ("detection_seeds", 1),
             ("seed", 0),
         ):
             _check_whole(name, getattr(self, name), least)

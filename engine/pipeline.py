@@ -85,6 +85,7 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         ("batches.parquet", "Cutting batches", _cut_batches),
         ("features", "Embedding images and captions", _embed),
         ("queries.parquet", "Predicting the test pairs", _predict),
+        ("signals.parquet", "Looking for wrong pairs", _detect),
         ("scores.parquet", "Scoring every pair", _score),
         ("traces.parquet", "Tracing wrong predictions", _trace),
     ]
@@ -206,13 +207,22 @@ def _predict(folder: RunFolder, report: Report) -> None:
     write_table(folder.path / "queries.parquet", table)
 
 
+def _detect(folder: RunFolder, report: Report) -> None:
+    from engine.crossfit.tables import signals_table
+
+    found = signals_table(folder, report)
+    folder.update_record(detection=found.record)
+    _add_notes(folder, found.notes)
+    write_table(folder.path / "signals.parquet", found.signals)
+
+
 def _score(folder: RunFolder, report: Report) -> None:
     from engine.curvature import curvature_segmentation
     from engine.scoring import scores_tables
     from engine.study import load_study
 
     study = load_study(folder)
-    found = scores_tables(study, report)
+    found = scores_tables(study, folder.table("signals"), report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
     batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
     folder.update_record(

@@ -29,7 +29,7 @@ from engine.errors import (
 )
 
 FORMAT_VERSION = 1
-TABLES = ("pairs", "rejects", "batches", "queries", "scores", "disturbs", "traces")
+TABLES = ("pairs", "rejects", "batches", "queries", "signals", "scores", "disturbs", "traces")
 _ROLES = ("influence", "influence_positive", "influence_negative")
 COLUMNS = {
     "pairs": ("pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "source"),
@@ -47,6 +47,7 @@ COLUMNS = {
         "margin",
     ),
     "scores": ("pair_id", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
+    "signals": ("pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"),
     "disturbs": ("pair_id", "other_pair_id", "influence"),
     "traces": ("query_id", "pair_id", *_ROLES, "relative_influence", "side", "rank"),
 }

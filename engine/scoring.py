@@ -18,7 +18,7 @@ from engine.influence.scores import SegmentedScores, segmented_scores
 from engine.influence.self_influence import self_influence
 from engine.pairs import duplicate_groups
 from engine.predictions import VALIDATION, gradients
-from engine.signals import clip_scores, pair_losses, suggested_captions, suspicion
+from engine.signals import clip_scores, in_sample_suspicion, pair_losses, suggested_captions
 from engine.study import Study
 
 TRACE_SCORES = (
@@ -86,11 +86,12 @@ def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str]
         yield ids, _scores(study, directions), solution
 
 
-def scores_tables(study: Study, report: Callable[[int, int], None]) -> Scored:
+def scores_tables(study: Study, signals: pd.DataFrame, report: Callable[[int, int], None]) -> Scored:
     """Everything about every training pair that the validation loss can tell.
 
     Args:
         study: features, batches, curvature.
+        signals: the signals table; its suspicion stands in the scores as well.
         report: called with (done, 4).
     """
     seconds, started = {}, time.monotonic()
@@ -126,7 +127,11 @@ def scores_tables(study: Study, report: Callable[[int, int], None]) -> Scored:
             "pair_loss": _column(pair_losses(study.train, study.loss, list(study.segmentations))),
         }
     )
-    table = pd.concat([table, suspicion(table)], axis=1)
+    cross_fitted = signals[["suspicion", "suspicion_rank"]]
+    table = pd.concat(
+        [table, in_sample_suspicion(table) if cross_fitted.isna().all(axis=None) else cross_fitted], axis=1
+    )
+    table["lemon"] = signals["lemon"] if "lemon" in signals else float("nan")
     table["suggested_caption"] = suggested_captions(features.image, features.text, train["caption"].tolist())
     table["duplicate_group"] = duplicate_groups(train)
     report(4, 4)

@@ -41,11 +41,11 @@ class CanonicalHeads:
     """of the fitted pairs, `[variates]`, falling"""
 
     def image_variates(self, image: Tensor) -> Tensor:
-        """a of penultimate image features `[pairs, image_dim]`: `[pairs, variates]`."""
+        """A of penultimate image features `[pairs, image_dim]`: `[pairs, variates]`."""
         return (image - self.image_mean) @ self.image_map.T
 
     def text_variates(self, text: Tensor) -> Tensor:
-        """b of penultimate text features `[pairs, text_dim]`: `[pairs, variates]`."""
+        """B of penultimate text features `[pairs, text_dim]`: `[pairs, variates]`."""
         return (text - self.text_mean) @ self.text_map.T
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from engine.crossfit.detect import CrossFitOptions, CrossFitted, Report, cross_fit
+from engine.crossfit.detect import CrossFitOptions, CrossFitted, cross_fit
 from engine.crossfit.inputs import PairInputs
 from engine.crossfit.unseen_influence import SIGNS as INFLUENCE_SIGNS
 from engine.signals import BESIDES, EVIDENCE

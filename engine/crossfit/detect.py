@@ -30,6 +30,8 @@ Report = Callable[[int, int], None]
 CANDIDATES_AT_ONCE = 1024
 LEAST_PAIRS = 100
 """fewer training pairs are not cross-fitted: heads of a part of them would know nothing"""
+LEAST_MADE_WRONG = 20
+MOST_OF_ONE_CAPTION = 0.9
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,22 @@ class CrossFitted:
     """estimated share of wrong pairs after each round"""
 
 
+def obstacle(inputs: PairInputs, options: CrossFitOptions) -> str | None:
+    """Why these pairs cannot be cross-fitted, as a sentence; None if they can."""
+    if len(inputs) < LEAST_PAIRS:
+        return f"{len(inputs)} training pairs are too few to cross-fit ({LEAST_PAIRS} are needed)."
+    if len(np.unique(inputs.image_ids)) < 2 * options.folds:
+        return "The training pairs have too few different pictures to cross-fit."
+    if np.unique(inputs.caption_ids, return_counts=True)[1].max() > MOST_OF_ONE_CAPTION * len(inputs):
+        return "Nearly all training pairs have the same caption: there is nothing to compare them with."
+    return None
+
+
 def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: Report | None = None) -> CrossFitted:
     """Score all pairs out of sample.
 
     Args:
-        inputs: at least `LEAST_PAIRS` training pairs.
+        inputs: training pairs without an `obstacle`.
         options: folds and rounds.
         seed: of the folds and of the pairs made wrong.
         report: called with (done, total) folds.
@@ -76,7 +89,9 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
             space = fitter.space(fold, heads, trust, classes)
             found.add_own(space, rows)
             if is_last and has_influence:
-                influence.append(unseen_influence(inputs, rows, heads, space.logit_scale, seed).set_index(rows.cpu().numpy()))
+                influence.append(
+                    unseen_influence(inputs, rows, heads, space.logit_scale, seed).set_index(rows.cpu().numpy())
+                )
             for kind in (ELSEWHERE, NEAR) if is_last else (ELSEWHERE,):
                 found.add_wrong(kind, fold, wrong_captions(space, rows, kind, generator))
             if report:
@@ -129,10 +144,17 @@ class _Scored:
         return self.own[:, : len(self.evidence)] * self._signs
 
     def made_wrong(self) -> dict[str, MadeWrong]:
-        """By kind, over all folds."""
-        return {
-            kind: MadeWrong(np.concatenate([one.folds for one in parts]), np.concatenate([one.signals for one in parts]))
+        """By kind, over all folds; kinds of which hardly any could be made are left out."""
+        found = {
+            kind: MadeWrong(
+                np.concatenate([one.folds for one in parts]), np.concatenate([one.signals for one in parts])
+            )
             for kind, parts in self.wrong.items()
+        }
+        return {
+            kind: made
+            for kind, made in found.items()
+            if kind == ELSEWHERE or (len(made.folds) >= LEAST_MADE_WRONG and len(np.unique(made.folds)) > 1)
         }
 
     def table(self) -> pd.DataFrame:

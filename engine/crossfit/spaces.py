@@ -40,9 +40,7 @@ class FoldFitter:
         others = torch.as_tensor(self.folds != fold, device=trust.device)
         return fit_canonical(self.inputs.image[others], self.inputs.text[others], trust[others])
 
-    def space(
-        self, fold: int, heads: CanonicalHeads, trust: Tensor, class_probabilities: np.ndarray | None
-    ) -> Space:
+    def space(self, fold: int, heads: CanonicalHeads, trust: Tensor, class_probabilities: np.ndarray | None) -> Space:
         """All pairs as heads see them that were fitted without the fold.
 
         Args:

@@ -17,7 +17,7 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from engine.batches import BatchSegmentation, consecutive_batches, seeded_segmentations
+from engine.batches import consecutive_batches, seeded_segmentations
 from engine.contrastive import ClipLoss
 from engine.crossfit.canonical import CanonicalHeads
 from engine.crossfit.inputs import PairInputs

@@ -20,7 +20,7 @@ from engine.influence.retrain import Retrained, retrain
 from engine.predictions import validation_value
 from engine.queries import classify
 from engine.runs import finished_as, write_json, write_table
-from engine.signals import clip_scores, pair_losses, suspicion
+from engine.signals import clip_scores, in_sample_suspicion, pair_losses
 from engine.study import Study
 
 
@@ -152,4 +152,4 @@ def _suspicion(fitted: Study, segmentation: BatchSegmentation, members: np.ndarr
     chosen = torch.as_tensor(members)
     scores = clip_scores(fitted.train.features(chosen, chosen))
     table = pd.DataFrame({"clip_score": scores.cpu().numpy(), "pair_loss": losses.cpu().numpy()})
-    return suspicion(table)["suspicion"].to_numpy()
+    return in_sample_suspicion(table)["suspicion"].to_numpy()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.signals.neighbours import Neighbours, NeighbourIndex
+from engine.signals.neighbours import NeighbourIndex, Neighbours
 
 LEAST_TRUST = 1e-6
 NUM_NEIGHBOURS = 30

@@ -57,6 +57,8 @@ class Suspected:
     """estimated share of wrong pairs"""
     contributions: np.ndarray
     """what each signal adds to the log odds, `[pairs, signals]`"""
+    found_again: dict[str, float]
+    """how well pairs made wrong are told from the data set's own, by kind: area under the ROC curve, .5 is chance"""
 
 
 def learn_suspicion(own: np.ndarray, folds: np.ndarray, made_wrong: dict[str, MadeWrong], seed: int) -> Suspected:
@@ -69,14 +71,16 @@ def learn_suspicion(own: np.ndarray, folds: np.ndarray, made_wrong: dict[str, Ma
         seed: of subsets and of the bootstrap.
     """
     own, made_wrong = _standardised(own, made_wrong)
-    elsewhere = made_wrong[ELSEWHERE]
-    score, of_made, contributions = _cross_fitted(own, folds, [elsewhere], seed)
-    share = share_of_wrong(score, of_made, seed)
-    if len(made_wrong) > 1:
-        any_score, of_any, _ = _cross_fitted(own, folds, list(made_wrong.values()), seed)
+    kinds = list(made_wrong)
+    score, of_made, contributions = _cross_fitted(own, folds, made_wrong, [ELSEWHERE], seed)
+    share = share_of_wrong(score, of_made[ELSEWHERE], seed)
+    if len(kinds) > 1:
+        any_score, of_any, _ = _cross_fitted(own, folds, made_wrong, kinds, seed)
         score = _either(score, any_score, share)
-        of_made = _either(of_made, of_any[: len(of_made)], share)
-    return Suspected(score, np.minimum(1.0, share.value * _density_ratio(score, of_made)), share, contributions)
+        of_made = {kind: _either(of_made[kind], of_any[kind], share) for kind in kinds}
+    p_wrong = np.minimum(1.0, share.value * _density_ratio(score, of_made[ELSEWHERE]))
+    found_again = {kind: _area(score, values) for kind, values in of_made.items()}
+    return Suspected(score, p_wrong, share, contributions, found_again)
 
 
 def _either(elsewhere: np.ndarray, anything: np.ndarray, share: Share) -> np.ndarray:
@@ -99,26 +103,38 @@ def _standardised(own: np.ndarray, made_wrong: dict[str, MadeWrong]) -> tuple[np
 
 
 def _cross_fitted(
-    own: np.ndarray, folds: np.ndarray, made: list[MadeWrong], seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log odds of own pairs and of made wrong ones by classifiers of the other folds; contributions of the signals."""
+    own: np.ndarray, folds: np.ndarray, made_wrong: dict[str, MadeWrong], kinds: list[str], seed: int
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Log odds that a pair is one of `kinds`, by classifiers of the other folds.
+
+    Returns:
+        Of the own pairs, of all made wrong ones by kind, and the contributions of the signals for own pairs.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    wrong, wrong_folds = np.concatenate([one.signals for one in made]), np.concatenate([one.folds for one in made])
-    scores, wrong_scores, contributions = np.zeros(len(own)), np.zeros(len(wrong)), np.zeros_like(own)
+    scores, contributions = np.zeros(len(own)), np.zeros_like(own)
+    wrong_scores = {kind: np.zeros(len(made.folds)) for kind, made in made_wrong.items()}
     generator = np.random.default_rng(seed)
     for fold in np.unique(folds):
-        own_rows = _some(np.flatnonzero(folds != fold), generator)
-        wrong_rows = _some(np.flatnonzero(wrong_folds != fold), generator)
-        rows = np.concatenate([own[own_rows], wrong[wrong_rows]])
+        own_rows = own[_some(np.flatnonzero(folds != fold), generator)]
+        wrong_rows = np.concatenate(
+            [
+                made_wrong[kind].signals[_some(np.flatnonzero(made_wrong[kind].folds != fold), generator)]
+                for kind in kinds
+            ]
+        )
         is_made = np.repeat([0, 1], [len(own_rows), len(wrong_rows)])
         weights = np.where(is_made, len(own_rows) / len(wrong_rows), 1.0)
-        found = LogisticRegression(C=REGULARISATION, max_iter=500).fit(rows, is_made, weights)
-        here, there = folds == fold, wrong_folds == fold
+        found = LogisticRegression(C=REGULARISATION, max_iter=500).fit(
+            np.concatenate([own_rows, wrong_rows]), is_made, weights
+        )
+        here = folds == fold
         scores[here] = found.decision_function(own[here])
         contributions[here] = own[here] * found.coef_[0]
-        if there.any():
-            wrong_scores[there] = found.decision_function(wrong[there])
+        for kind, made in made_wrong.items():
+            there = made.folds == fold
+            if there.any():
+                wrong_scores[kind][there] = found.decision_function(made.signals[there])
     return scores, wrong_scores, contributions
 
 
@@ -135,3 +151,9 @@ def _density_ratio(own: np.ndarray, made_wrong: np.ndarray) -> np.ndarray:
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
     chance = fitted.fit(np.concatenate([own, made_wrong]), is_made, sample_weight=weights).predict(own)
     return chance / np.maximum(1.0 - chance, 1e-9)
+
+
+def _area(own: np.ndarray, made_wrong: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(np.repeat([0, 1], [len(own), len(made_wrong)]), np.concatenate([own, made_wrong])))
