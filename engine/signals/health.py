@@ -1,6 +1,6 @@
 """Health of the embedding space: is it used, do images and captions share it, how far did tuning move it?
 
-    effective rank   exp(−Σ_k p_k log p_k), p = σ / Σσ       σ singular values of the features (RankMe, arXiv 2210.02885)
+    effective rank   exp(−Σ_k p_k log p_k), p = σ / Σσ       σ singular values (RankMe, arXiv 2210.02885)
     modality gap     ‖mean_n v_n − mean_n u_n‖               unit features (Liang et al., arXiv 2203.02053)
     alignment        mean_n ‖u_n − v_n‖²                     (Wang and Isola, arXiv 2005.10242)
     uniformity       log mean_{n≠m} e^{−2‖x_n − x_m‖²}       the same; on at most `MOST_COMPARED` pairs
@@ -62,8 +62,8 @@ class Health:
             "modality gap": f"Images and captions lie {self.modality_gap:.2f} apart on average; 0 is one common place, "
             "published CLIP models have about 0.8. "
             + ("Compare similarities only with each other." if apart else "That is usual."),
-            "alignment": f"Image and caption of a pair are {self.alignment:.2f} apart (squared); strangers are 2, pairs "
-            "of published CLIP models about 1.45. "
+            "alignment": f"Image and caption of a pair are {self.alignment:.2f} apart (squared); strangers are 2, "
+            "pairs of published CLIP models about 1.45. "
             + ("Pairs hardly match: the model does not fit these data." if unlike else "That is usual."),
             "uniformity": f"Spread of images {self.image_uniformity:.1f}, of captions {self.text_uniformity:.1f}; "
             "−4 is even, 0 is one point. "
@@ -79,7 +79,7 @@ def health(image: Tensor, text: Tensor) -> Health:
         text: unit text features, `[pairs, embed_dim]`.
     """
     squared = sum(
-        float((one.double() - other.double()).square().sum())
+        float((_double(one) - _double(other)).square().sum())
         for one, other in zip(image.split(ROWS_AT_ONCE), text.split(ROWS_AT_ONCE), strict=True)
     )
     return Health(
@@ -95,9 +95,9 @@ def health(image: Tensor, text: Tensor) -> Health:
 
 def effective_rank(features: Tensor) -> float:
     """RankMe: the number of dimensions that the features use, 1 … embed_dim; of `[pairs, embed_dim]`, not centred."""
-    gram = features.new_zeros(features.shape[1], features.shape[1], dtype=torch.float64)
-    for rows in features.split(ROWS_AT_ONCE):
-        gram += rows.double().T @ rows.double()
+    gram = torch.zeros(features.shape[1], features.shape[1], dtype=torch.float64)
+    for rows in map(_double, features.split(ROWS_AT_ONCE)):
+        gram += rows.T @ rows
     share = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
     share = share / share.sum()
     return float(torch.special.entr(share).sum().exp())
@@ -106,7 +106,7 @@ def effective_rank(features: Tensor) -> float:
 def uniformity(features: Tensor) -> float:
     """Logarithm of the mean of e^{−2‖x−y‖²} over different rows of unit features `[pairs, embed_dim]`; NaN for one."""
     order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))
-    some = features[order[:MOST_COMPARED].to(features.device)].double()
+    some = _double(features[order[:MOST_COMPARED].to(features.device)])
     return float(torch.nn.functional.pdist(some).square().mul(-2).exp().mean().log())
 
 
@@ -134,4 +134,8 @@ def angular_drift(before: Tensor, after: Tensor) -> Tensor:
 
 
 def _mean(features: Tensor) -> Tensor:
-    return features.mean(0, dtype=torch.float64)
+    return sum(_double(rows).sum(0) for rows in features.split(ROWS_AT_ONCE)) / len(features)
+
+
+def _double(rows: Tensor) -> Tensor:
+    return rows.cpu().double()  # not every accelerator has double precision
