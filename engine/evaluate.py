@@ -5,23 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from rich.console import Console
 from rich.table import Column, Table
 
-from engine.errors import PairsError, RunFolderPartial
+from engine.detection.judge import auroc
+from engine.detection.truth import RIGHT_CAPTION, TARGET, error_kinds, read_truth
+from engine.errors import RunFolderPartial
 from engine.influence.relative import relative_influence
 from engine.influence.scores import SegmentedScores
 from engine.runs import RunFolder, is_wrong
 from engine.scoring import influence_on
 from engine.study import Study, load_study
 
-TRUTH_COLUMNS = {"pair_id", "error_kind", "confusion"}
-TARGET = "confusion_target"
-RIGHT_CAPTION = ("false_negative", "exact_duplicate", "near_duplicate", "markup_caption", "formula_caption", TARGET)
-"""planted kinds whose caption fits its image: neither wrong pairs nor untouched ones"""
 RANKINGS = {
     "own match, relative": ("positive", True),
     "both roles, relative": ("both", True),
@@ -62,36 +59,10 @@ class TraceBack:
     similar to the test image by CLIP feature (`SIMILARITY`)"""
 
 
-def auroc(scores: np.ndarray, is_wrong: np.ndarray) -> float:
-    """Probability that a wrong pair has a higher score than a right one; ties count half (Mann–Whitney)."""
-    ranks = pd.Series(scores).rank().to_numpy()
-    wrong, right = int(is_wrong.sum()), int((~is_wrong).sum())
-    if not wrong or not right:
-        return float("nan")
-    return float((ranks[is_wrong].sum() - wrong * (wrong + 1) / 2) / (wrong * right))
-
-
-def read_truth(path: str | Path) -> pd.DataFrame:
-    """A ground-truth table.
-
-    Raises:
-        PairsError: if it cannot be read or lacks a column.
-    """
-    try:
-        truth = pd.read_csv(path, dtype={"pair_id": str})
-    except (OSError, ValueError) as error:
-        raise PairsError("a ground-truth .csv", f"{path} ({error})", "Check --truth.") from error
-    if not set(truth.columns) >= TRUTH_COLUMNS:
-        raise PairsError(
-            f"columns {', '.join(sorted(TRUTH_COLUMNS))}", f"{', '.join(truth.columns)} in {path}", "Check --truth."
-        )
-    return truth
-
-
 def detection_table(run: RunFolder, truth: pd.DataFrame) -> pd.DataFrame:
     """AUROC of each signal per error kind (against pairs with no planted error), and for all wrong captions."""
     scores = run.table("scores").set_index("pair_id")
-    kind = truth.drop_duplicates("pair_id").set_index("pair_id")["error_kind"].reindex(scores.index)
+    kind = error_kinds(truth, run.table("scores", ["pair_id"])["pair_id"])
     untouched = kind.isna().to_numpy()
     kinds = [k for k in sorted(kind.dropna().unique()) if k not in RIGHT_CAPTION]
     rows = []

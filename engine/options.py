@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 FLAGS = {"templates": "--template"}
-TYPES = {"int": int, "int | None": int, "float": float, "float | None": float}
+TYPES = {"int": int, "int | None": int, "float": float, "float | None": float, "tuple[float, ...]": float}
 
 
 def field_options(parser: argparse.ArgumentParser, configuration: type) -> None:
@@ -16,13 +16,14 @@ def field_options(parser: argparse.ArgumentParser, configuration: type) -> None:
         name, kind = one.name, str(one.type)
         kwargs: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS, "help": one.metadata["help"]}
         if one.default is not dataclasses.MISSING and one.default not in (None, False, ()) and name != "templates":
-            kwargs["help"] = f"{kwargs['help']} (default {one.default})"
+            shown = " ".join(map(str, one.default)) if isinstance(one.default, tuple) else one.default
+            kwargs["help"] = f"{kwargs['help']} (default {shown})"
         if kind == "bool":
             kwargs["action"] = "store_true"
         elif name in FLAGS:
             kwargs["action"] = "append"
         elif kind.startswith("tuple"):
-            kwargs["nargs"] = "+"
+            kwargs |= {"nargs": "+", "type": TYPES.get(kind, str)}
         else:
             kwargs["type"] = TYPES.get(kind, str)
         parser.add_argument(FLAGS.get(name, "--" + name.replace("_", "-")), **kwargs)

@@ -1,6 +1,5 @@
 """Measuring against planted errors: the measure itself, and what the sample must reach."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,9 @@ import pandas as pd
 import pytest
 from small_data import small_config
 
+from engine.detection.truth import TARGET, read_truth
 from engine.errors import PairsError
-from engine.evaluate import SIGNALS, SIMILARITY, TARGET, auroc, detection_table, read_truth, trace_back
+from engine.evaluate import SIGNALS, SIMILARITY, detection_table, trace_back
 from engine.pipeline import run
 from engine.runs import RunFolder, write_table
 from engine.sample import sample_folder
@@ -18,16 +18,6 @@ from engine.sample import sample_folder
 @pytest.fixture(scope="module")
 def truth():
     return read_truth(sample_folder() / "ground_truth.csv")
-
-
-def test_the_auroc_is_the_share_of_rightly_ordered_couples_with_ties_half() -> None:
-    generator = np.random.default_rng(0)
-    scores, is_wrong = generator.integers(0, 6, 60).astype(float), generator.random(60) < 0.3
-    couples = itertools.product(scores[is_wrong], scores[~is_wrong])
-    expected = np.mean([1.0 if wrong > right else 0.5 if wrong == right else 0.0 for wrong, right in couples])
-    assert auroc(scores, is_wrong) == pytest.approx(expected)
-    assert auroc(-scores, is_wrong) == pytest.approx(1 - expected)
-    assert np.isnan(auroc(scores, np.zeros(60, dtype=bool)))
 
 
 def test_only_pairs_with_a_wrong_caption_count_as_wrong(sample_run: RunFolder, truth) -> None:

@@ -41,13 +41,13 @@ def lds(predicted: np.ndarray, truth: np.ndarray, seed: int) -> Interval:
         truth: `[groups]`.
         seed: of the resamples; the same groups are drawn for every method.
     """
-    return _interval(float(spearman(predicted, truth)), _resampled(predicted, truth, seed))
+    return interval(float(spearman(predicted, truth)), _resampled(predicted, truth, seed))
 
 
 def lds_margin(predicted: np.ndarray, baseline: np.ndarray, truth: np.ndarray, seed: int) -> Interval:
     """LDS of a method minus that of a baseline, on the same resamples of the groups."""
     value = float(spearman(predicted, truth) - spearman(baseline, truth))
-    return _interval(value, _resampled(predicted, truth, seed) - _resampled(baseline, truth, seed))
+    return interval(value, _resampled(predicted, truth, seed) - _resampled(baseline, truth, seed))
 
 
 def slope(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -66,7 +66,8 @@ def _resampled(predicted: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarra
     return spearman(predicted[chosen], truth[chosen])
 
 
-def _interval(value: float, resampled: np.ndarray) -> Interval:
+def interval(value: float, resampled: np.ndarray) -> Interval:
+    """A figure with the middle 95 % of its resampled values; NaN among these are left out."""
     finite = resampled[np.isfinite(resampled)]
     low, high = np.percentile(finite, INTERVAL) if len(finite) else (np.nan, np.nan)
     return Interval(value, float(low), float(high))

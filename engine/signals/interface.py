@@ -7,6 +7,7 @@ other pairs are the references: a candidate is never compared with the two pairs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from engine.signals.neighbours import Neighbours, NeighbourIndex
 
+LEAST_TRUST = 1e-6
 NUM_NEIGHBOURS = 30
 """of LEMoN (its authors' fixed setting) and of the losses among neighbours"""
 
@@ -48,10 +50,17 @@ class Space:
     """how far each pair counts as a reference, `[pairs]`, 0 … 1: its probability of being right, so far"""
     references: Tensor
     """positions of the pairs that candidates compete with in losses; all pairs, or a random part of very many"""
+    caption_ids: Tensor
+    """`[pairs]`; pairs with the same caption share one and are no wrong answers for each other"""
+    image_ids: Tensor
+    """`[pairs]`; the same for pictures"""
     labels: np.ndarray
     """class of each pair's caption, `[pairs]`; −1 without one"""
     class_probabilities: np.ndarray | None
     """of each image by a classifier that was not fitted to it, `[pairs, classes]`; None without labels"""
+    model_similarity: Callable[[Tensor, Tensor], Tensor] | None = None
+    """cosine of images and captions (positions, `[candidates]` each) in the model itself; None if it has learned these
+    very pairs"""
 
     @cached_property
     def image_index(self) -> NeighbourIndex:
@@ -81,13 +90,13 @@ class Candidates:
 
     @cached_property
     def other_captions(self) -> Tensor:
-        """Cosine of the candidate's image and the references' captions, `[candidates, references]`; −inf: own."""
-        return self._masked(self.space.image[self.images] @ self.space.text[self.space.references].T)
+        """Cosine of the candidate's image and the references' captions, `[candidates, references]`."""
+        return self.space.image[self.images] @ self.space.text[self.space.references].T
 
     @cached_property
     def other_images(self) -> Tensor:
-        """Cosine of the candidate's caption and the references' images, `[candidates, references]`; −inf: own."""
-        return self._masked(self.space.text[self.texts] @ self.space.image[self.space.references].T)
+        """Cosine of the candidate's caption and the references' images, `[candidates, references]`."""
+        return self.space.text[self.texts] @ self.space.image[self.space.references].T
 
     @cached_property
     def image_neighbours(self) -> Neighbours:
@@ -105,12 +114,17 @@ class Candidates:
         return torch.stack([self.images, self.texts], 1)
 
     @cached_property
-    def is_own(self) -> Tensor:
-        """Which references are one of the candidate's own two pairs, `[candidates, references]`."""
-        return (self.own[:, :, None] == self.space.references).any(1)
+    def log_rivalry(self) -> Tensor:
+        """Log of how far each reference is a wrong answer for the candidate, `[candidates, references]`.
 
-    def _masked(self, similarity: Tensor) -> Tensor:
-        return similarity.masked_fill(self.is_own, float("-inf"))
+        The log of its trust; −inf for references with a picture or a caption of the candidate's own two pairs.
+        """
+        space, refs = self.space, self.space.references
+        same = torch.zeros(len(self.images), len(refs), dtype=torch.bool, device=refs.device)
+        for ids in (space.caption_ids, space.image_ids):
+            for rows in (self.images, self.texts):
+                same |= ids[rows][:, None] == ids[refs]
+        return space.trust[refs].clamp(min=LEAST_TRUST).log().expand(same.shape).masked_fill(same, float("-inf"))
 
 
 class Signal(Protocol):

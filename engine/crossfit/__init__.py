@@ -1,0 +1,1 @@
+"""Cross-fitting: every pair is scored by heads that did not train on it."""

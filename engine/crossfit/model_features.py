@@ -1,0 +1,43 @@
+"""Whether the model itself may testify: its similarity is a signal only if it has not learned these very pairs.
+
+A pretrained model that was not tuned on the pairs is as good a witness as cross-fitted heads, and the better one where
+pairs are few. A model that was tuned on them has learned the wrong ones as well. The two differ in how training and
+validation pairs fit: pairs that were learned fit better than pairs that were not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from engine.crossfit.inputs import PairInputs
+from engine.directional import Features, HeadsFeatureMap
+from engine.signals import clip_scores
+
+LEAST_VALIDATION = 50
+MOST_ADVANTAGE = 0.53
+"""largest probability that a training pair fits better than a validation pair, with which the model may testify"""
+
+
+def model_similarity(inputs: PairInputs) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """Cosine of the images and captions at given positions by the model itself; None if it has learned the pairs.
+
+    None as well where there are too few validation pairs to tell.
+    """
+    held_out = inputs.validation
+    if held_out is None or len(held_out) < LEAST_VALIDATION:
+        return None
+    features = _unit_features(inputs)
+    scores = torch.cat([clip_scores(features), clip_scores(_unit_features(held_out))]).cpu().numpy()
+    if roc_auc_score(np.arange(len(scores)) < len(inputs), scores) > MOST_ADVANTAGE:
+        return None
+    return lambda images, texts: (features.image[images] * features.text[texts]).sum(1)
+
+
+def _unit_features(inputs: PairInputs) -> Features:
+    everyone = torch.arange(len(inputs))
+    return HeadsFeatureMap(inputs.heads, inputs.text, inputs.image).features(everyone, everyone)
