@@ -5,8 +5,8 @@ Source: Northcutt, Jiang and Chuang (JAIR 2021); the score is `cleanlab`'s norma
     label quality = ½ (p_label − max_{c ≠ label} p_c + 1)        0 … 1, lower is more suspect
 
 rather than its self-confidence p_label: a picture that is hard for every class spreads its probability and gets about
-½, one that clearly shows another class goes to 0. On the sample it finds confused classes better (AUROC .76, not .72)
-and shuffled captions a little worse (.98, not .99), which other signals find anyway. Only pairs with class labels have a
+½, one that clearly shows another class goes to 0. On the sample it finds confused classes better (AUROC .76 for .72)
+and shuffled captions a little worse (.98 for .99), which other signals find anyway. Only pairs with class labels have a
 value. Cost: a lookup for each candidate; the classifier, logistic regression, is O(folds · steps · pairs · dim ·
 classes), with at most `MAX_FITTED` pairs.
 """
