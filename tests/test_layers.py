@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(p for top in ("engine", "dashboard") for p in (ROOT / top).rglob("*.py"))
 TORCH_FREE = ["engine", "engine.pairs", "engine.runs", "engine.review", "engine.review.exports", "engine.batches",
               "engine.config", "engine.errors", "engine.cli", "engine.pipeline", "engine.sample",
-              "engine.spreadsheets", "engine.finetune", "engine.commands"]  # fmt: skip
+              "engine.spreadsheets", "engine.learning", "engine.finetune", "engine.commands"]  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:

@@ -20,6 +20,7 @@ from engine.crossfit.folds import image_folds
 from engine.crossfit.inputs import PairInputs
 from engine.crossfit.model_features import model_similarity
 from engine.crossfit.spaces import MOST_REFERENCES, FoldFitter
+from engine.crossfit.unseen_influence import LEAST_VALIDATION, unseen_influence
 from engine.signals import BESIDES, EVIDENCE, QUICK_EVIDENCE, Candidates, Signal, Space
 from engine.signals.confident_learning import class_probabilities
 from engine.signals.suspicion import MadeWrong, Suspected, learn_suspicion
@@ -62,7 +63,8 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
     """
     fitter = _fitter(inputs, options, seed)
     trust = torch.ones(len(inputs), dtype=inputs.image.dtype, device=inputs.image.device)
-    shares, table, suspected = [], pd.DataFrame(), None
+    shares, influence, table, suspected = [], [], pd.DataFrame(), None
+    has_influence = inputs.validation is not None and len(inputs.validation) >= LEAST_VALIDATION
     for number in range(options.rounds):
         is_last = number == options.rounds - 1
         evidence = EVIDENCE if is_last else QUICK_EVIDENCE
@@ -70,8 +72,11 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
         found = _Scored(len(inputs), evidence, BESIDES if is_last else ())
         classes = _class_probabilities(inputs, fitter.folds, trust)
         for fold in range(options.folds):
-            space, rows = fitter.space(fold, trust, classes), fitter.rows(fold)
+            heads, rows = fitter.heads(fold, trust), fitter.rows(fold)
+            space = fitter.space(fold, heads, trust, classes)
             found.add_own(space, rows)
+            if is_last and has_influence:
+                influence.append(unseen_influence(inputs, rows, heads, space.logit_scale, seed).set_index(rows.cpu().numpy()))
             for kind in (ELSEWHERE, NEAR) if is_last else (ELSEWHERE,):
                 found.add_wrong(kind, fold, wrong_captions(space, rows, kind, generator))
             if report:
@@ -80,6 +85,8 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
         shares.append(suspected.share.value)
         trust = torch.as_tensor(1.0 - suspected.p_wrong).to(trust)
         table = found.table()
+    if influence:
+        table = table.join(pd.concat(influence))
     return CrossFitted(table, suspected, tuple(shares))
 
 

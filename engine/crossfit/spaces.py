@@ -40,16 +40,18 @@ class FoldFitter:
         others = torch.as_tensor(self.folds != fold, device=trust.device)
         return fit_canonical(self.inputs.image[others], self.inputs.text[others], trust[others])
 
-    def space(self, fold: int, trust: Tensor, class_probabilities: np.ndarray | None) -> Space:
+    def space(
+        self, fold: int, heads: CanonicalHeads, trust: Tensor, class_probabilities: np.ndarray | None
+    ) -> Space:
         """All pairs as heads see them that were fitted without the fold.
 
         Args:
             fold: that is to be scored.
+            heads: of the other folds.
             trust: probability so far that each pair is right, `[pairs]`.
             class_probabilities: see `Space`.
         """
         inputs, rows = self.inputs, self.rows(fold)
-        heads = self.heads(fold, trust)
         image, text = heads.image_variates(inputs.image), heads.text_variates(inputs.text)
         correlations = weighted_correlations(image[rows], text[rows], trust[rows])
         unit_image, unit_text = normalize(image * heads.head_scale), normalize(text * heads.head_scale)

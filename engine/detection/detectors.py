@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from engine.crossfit.combine import detect
 from engine.crossfit.inputs import PairInputs
 from engine.errors import ConfigError
 
@@ -68,7 +69,7 @@ def _ridge(source: Tensor, target: Tensor, asked: Tensor) -> Tensor:
     return (asked - mean) @ weights
 
 
-DETECTORS: dict[str, Detector] = {"ridge": ridge_detector}
+DETECTORS: dict[str, Detector] = {"crossfit": detect, "ridge": ridge_detector}
 
 
 def detector(name: str) -> Detector:

@@ -80,7 +80,7 @@ class NoiseOptions:
         None,
     )
     truth: str | None = _option("with recorded noise: ground_truth.csv with pair_id and error_kind", None)
-    detector: str = _option("what finds wrong pairs, see engine/detection/detectors.py", "ridge")
+    detector: str = _option("what finds wrong pairs, see engine/detection/detectors.py", "crossfit")
     resamples: int = _option("bootstrap resamples behind every interval", 400)
 
     def __post_init__(self) -> None:

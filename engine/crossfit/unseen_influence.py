@@ -1,0 +1,122 @@
+"""Influence of pairs on validation, by heads that were fitted without them.
+
+In sample, a model defends the wrong pairs that it has learned. Here a pair is asked at heads of the other folds: what
+would one gradient step on it do to the validation loss (H = I), by both roles, in batches of the fold's own pairs, at the
+calibrated temperature (left out of the direction, which it would swamp). Beside the mean over all
+validation pairs stands the influence on *related* ones: validation pairs are clustered, and clusters count by how near
+they are to the pair's image and caption. Relative: divided by ‖∇R_n‖, which is self-influence with H = I.
+
+Cost: one gradient per cluster, and directional passes for 1 + clusters + sketches over the fold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from engine.batches import BatchSegmentation, consecutive_batches, seeded_segmentations
+from engine.contrastive import ClipLoss
+from engine.crossfit.canonical import CanonicalHeads
+from engine.crossfit.inputs import PairInputs
+from engine.curvature.inverse import IdentityCurvature
+from engine.directional import Features, HeadsFeatureMap
+from engine.influence.relative import parameter_changes, relative_influence
+from engine.influence.scores import segmented_scores
+from engine.models.interface import Heads
+from engine.objective import summed_loss
+
+BATCH_SIZE = 256
+SKETCHES = 16
+CLUSTERS = 8
+SHARPNESS = 5.0
+"""of the weights of clusters: exp(sharpness × cosine)"""
+LEAST_VALIDATION = 16 * CLUSTERS
+SIGNS = {
+    "unseen_influence": -1,
+    "unseen_influence_positive": -1,
+    "unseen_influence_negative": -1,
+    "unseen_influence_related": -1,
+    "unseen_relative_influence": -1,
+    "unseen_self_influence": 1,
+}
+"""columns and the sign that makes higher mean more suspect"""
+
+
+def unseen_influence(
+    inputs: PairInputs, rows: Tensor, heads: CanonicalHeads, logit_scale: float, seed: int
+) -> pd.DataFrame:
+    """Influence of the pairs at `rows`, which `heads` have not seen.
+
+    Args:
+        inputs: with at least `LEAST_VALIDATION` validation pairs.
+        rows: positions of the pairs.
+        heads: fitted to other pairs.
+        logit_scale: calibrated multiplier of similarities.
+        seed: of batches, sketches and clusters.
+
+    Returns:
+        The columns of `SIGNS`, `[rows]`, nats per unit step (self-influence: squared gradient norm).
+    """
+    held_out = inputs.validation
+    validation = _feature_map(heads, logit_scale, held_out.text, held_out.image)
+    own = _feature_map(heads, logit_scale, inputs.text[rows], inputs.image[rows])
+    everyone = torch.arange(len(held_out))
+    features = validation.features(everyone, everyone)
+    clusters = _clusters(torch.cat([features.image, features.text], 1), seed)
+    loss = ClipLoss()
+    queries = [_gradient(validation, loss, everyone.numpy())]
+    queries += [_gradient(validation, loss, np.flatnonzero(clusters == one)) for one in range(CLUSTERS)]
+
+    conflicts = np.stack([inputs.caption_ids, inputs.image_ids], 1)[rows.cpu().numpy()]
+    segmentations, _ = seeded_segmentations(conflicts, min(BATCH_SIZE, len(rows)), 1, seed)
+    like = queries[0][0]
+    scores = segmented_scores(own, loss, segmentations, torch.cat(queries)).mean
+    norms, _ = parameter_changes(own, loss, segmentations, IdentityCurvature(), SKETCHES, seed, like)
+    found = {
+        "unseen_influence": scores.both[0],
+        "unseen_influence_positive": scores.positive[0],
+        "unseen_influence_negative": scores.negative[0],
+        "unseen_influence_related": (scores.both[1:] * _relatedness(own, features, clusters)).sum(0),
+        "unseen_relative_influence": relative_influence(scores.both[0], norms.value),
+        "unseen_self_influence": (norms.value * segmentations[0].num_pairs).square(),
+    }
+    return pd.DataFrame({name: values.double().cpu().numpy() for name, values in found.items()})
+
+
+def _feature_map(heads: CanonicalHeads, logit_scale: float, text: Tensor, image: Tensor) -> HeadsFeatureMap:
+    """The canonical heads as heads of a model."""
+    scale = heads.head_scale[:, None]
+    text_head, image_head = scale * heads.text_map, scale * heads.image_map
+    log_logit_scale = text.new_tensor(logit_scale).log()
+    as_heads = Heads(
+        text_head, image_head, log_logit_scale, -(text_head @ heads.text_mean), -(image_head @ heads.image_mean)
+    )
+    return HeadsFeatureMap(as_heads, text, image)
+
+
+def _gradient(validation: HeadsFeatureMap, loss: ClipLoss, positions: np.ndarray) -> Tensor:
+    """Gradient of the mean pair loss of some validation pairs, `[1, parameters]`."""
+    batches = [positions[batch] for batch in consecutive_batches(len(positions), BATCH_SIZE)]
+    return summed_loss(validation, loss, batches)[1] / len(positions)
+
+
+def _clusters(points: Tensor, seed: int) -> np.ndarray:
+    return KMeans(CLUSTERS, n_init=1, random_state=seed).fit_predict(points.cpu().numpy())
+
+
+def _relatedness(own: HeadsFeatureMap, validation: Features, clusters: np.ndarray) -> Tensor:
+    """Weight of each cluster for each pair, `[clusters, pairs]`; columns sum to one."""
+    everyone = torch.arange(len(own.text_inputs))
+    features = own.features(everyone, everyone)
+    members = torch.as_tensor(clusters, device=features.image.device)
+    means = torch.stack(
+        [
+            torch.cat([validation.image[members == one].mean(0), validation.text[members == one].mean(0)])
+            for one in range(CLUSTERS)
+        ]
+    )
+    near = torch.cosine_similarity(means[:, None], torch.cat([features.image, features.text], 1)[None], dim=2)
+    return (SHARPNESS * near).softmax(0)
