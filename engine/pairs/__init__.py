@@ -3,6 +3,7 @@
 from engine.pairs.check import PairsCheck, check_pairs
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.images import RejectedImage, image_path, open_image
+from engine.pairs.oddities import caption_oddities
 from engine.pairs.pair_set import PairSet
 from engine.pairs.splits import load_data_set, read_pair_table
 
@@ -20,4 +21,5 @@ __all__ = [
     "RejectedImage",
     # between pairs
     "duplicate_groups",
+    "caption_oddities",
 ]

@@ -5,8 +5,10 @@ Source: Northcutt, Jiang and Chuang (JAIR 2021); the score is `cleanlab`'s norma
     label quality = ½ (p_label − max_{c ≠ label} p_c + 1)        0 … 1, lower is more suspect
 
 rather than its self-confidence p_label: a picture that is hard for every class spreads its probability and gets about
-½, one that clearly shows another class goes to 0. Only pairs with class labels have a value. Cost: a lookup for each
-candidate; the classifier, logistic regression, is O(folds · steps · pairs · dim · classes), pairs at most `MAX_FITTED`.
+½, one that clearly shows another class goes to 0. On the sample it finds confused classes better (AUROC .76 for .72)
+and shuffled captions a little worse (.98 for .99), which other signals find anyway. Only pairs with class labels have a
+value. Cost: a lookup for each candidate; the classifier, logistic regression, is O(folds · steps · pairs · dim ·
+classes), with at most `MAX_FITTED` pairs.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from torch import Tensor
 
 from engine.signals.interface import Candidates
 
-INVERSE_PENALTY = 0.1
-"""on standardised features; small, because some of the labels are wrong"""
+INVERSE_PENALTY = 0.03
+"""on standardised features; small, because some of the labels are wrong: on the sample .01 to .1 do best"""
 MAX_STEPS = 200
 MAX_FITTED = 50_000
 

@@ -19,8 +19,6 @@ ROWS_AT_ONCE = 2**14
 class Copies:
     """The rows of a matrix, gathered into groups of copies."""
 
-    group: Tensor
-    """of each pair, `[pairs]`"""
     order: Tensor
     """positions of all pairs, group by group, `[pairs]`"""
     starts: Tensor
@@ -66,4 +64,4 @@ def copies(features: Tensor) -> Copies:
     order = group.argsort(stable=True)
     by_first_pair = order[sizes.cumsum(0) - sizes].argsort()
     group, sizes = by_first_pair.argsort()[group], sizes[by_first_pair]
-    return Copies(group, group.argsort(stable=True), sizes.cumsum(0) - sizes, sizes)
+    return Copies(group.argsort(stable=True), sizes.cumsum(0) - sizes, sizes)

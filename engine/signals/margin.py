@@ -2,17 +2,16 @@
 
     margin = ½ [ (S_xy − max_j S_xj) + (S_xy − max_i S_iy) ]        S the cosine of an image and a caption
 
-j runs over the references' captions other than y, i over their images other than x; copies of y or x (class prompts,
-duplicates) are no others. Lower is more suspect; −2 … 2. Source: the margin of retrieval, averaged over both
-directions. Cost: two products candidates × references, shared with the losses.
+i and j run over the references that are wrong answers: those with a picture or a caption of the candidate's own two
+pairs (class prompts, duplicates, the caption that a picture had before it was swapped) are none. Lower is more suspect;
+−2 … 2. Source: the margin of retrieval, averaged over both directions. Cost: two products candidates × references,
+shared with the losses.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from engine.signals.copies import Copies
 from engine.signals.interface import Candidates
 
 
@@ -24,14 +23,8 @@ class Margin:
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The margin of each candidate, `[candidates]`; NaN where no reference differs from it."""
-        space = candidates.space
-        caption = _best_other(candidates.other_captions, space.text_index.copies, candidates.texts, space.references)
-        image = _best_other(candidates.other_images, space.image_index.copies, candidates.images, space.references)
+        is_right_answer = candidates.log_rivalry.isinf()
+        caption = candidates.other_captions.masked_fill(is_right_answer, float("-inf")).amax(1)
+        image = candidates.other_images.masked_fill(is_right_answer, float("-inf")).amax(1)
         found = candidates.similarity - 0.5 * (caption + image)
         return found.masked_fill(found.isinf(), float("nan"))
-
-
-def _best_other(similarity: Tensor, copies: Copies, own: Tensor, references: Tensor) -> Tensor:
-    """The largest similarity of each row among references that are no copies of `own`, `[rows]`; −inf without one."""
-    is_copy = copies.group[own][:, None] == copies.group[references]
-    return torch.where(is_copy, float("-inf"), similarity).amax(1)

@@ -26,6 +26,8 @@ def space(num_pairs: int = 60, embed_dim: int = 6, num_classes: int = 3, seed: i
         variates=Variates(image, text, torch.full((embed_dim,), 0.5, dtype=torch.float64)),
         trust=torch.ones(num_pairs, dtype=torch.float64),
         references=torch.arange(num_pairs),
+        caption_ids=torch.arange(num_pairs),
+        image_ids=torch.arange(num_pairs),
         labels=labels.numpy(),
         class_probabilities=probabilities.numpy(),
     )
