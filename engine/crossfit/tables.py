@@ -1,4 +1,4 @@
-"""The signals table of a run: cross-fitted with its own options, one finished file per seed, so that a kill costs one."""
+"""The signals table of a run: cross-fitted with its own options, one finished file per seed, so a kill costs one."""
 
 from __future__ import annotations
 

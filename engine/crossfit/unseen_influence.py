@@ -1,8 +1,8 @@
 """Influence of pairs on validation, by heads that were fitted without them.
 
 In sample, a model defends the wrong pairs that it has learned. Here a pair is asked at heads of the other folds: what
-would one gradient step on it do to the validation loss (H = I), by both roles, in batches of the fold's own pairs, at the
-calibrated temperature (left out of the direction, which it would swamp). Beside the mean over all
+would one gradient step on it do to the validation loss (H = I), by both roles, in batches of the fold's own pairs, at
+the calibrated temperature (left out of the direction, which it would swamp). Beside the mean over all
 validation pairs stands the influence on *related* ones: validation pairs are clustered, and clusters count by how near
 they are to the pair's image and caption. Relative: divided by ‖∇R_n‖, which is self-influence with H = I.
 

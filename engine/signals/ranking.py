@@ -26,7 +26,7 @@ def in_sample_suspicion(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(*keys: np.ndarray) -> np.ndarray:
-    """1 = largest by the first key, ties by the next, then in table order: never by the sort's own chance, `[pairs]`."""
+    """1 = largest by the first key, ties by the next, then in table order: never by the sort's chance, `[pairs]`."""
     order = np.lexsort((np.arange(len(keys[0])), *(-key for key in reversed(keys))))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(1, len(order) + 1)

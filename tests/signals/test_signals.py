@@ -9,7 +9,7 @@ from oracles import problem
 from engine.batches import BatchSegmentation
 from engine.contrastive import ClipLoss
 from engine.directional import Features
-from engine.signals import clip_scores, pair_losses, suggested_captions, suspicion
+from engine.signals import clip_scores, in_sample_suspicion, pair_losses, suggested_captions
 
 
 def test_the_clip_score_is_the_cosine_of_a_pair() -> None:
@@ -46,7 +46,7 @@ def table(**columns: list[float]) -> pd.DataFrame:
 
 
 def test_the_worst_pair_by_every_signal_is_the_most_suspect() -> None:
-    found = suspicion(table(clip_score=[0.9, 0.1, 0.5], pair_loss=[0.1, 9.0, 1.0]))
+    found = in_sample_suspicion(table(clip_score=[0.9, 0.1, 0.5], pair_loss=[0.1, 9.0, 1.0]))
     assert found["suspicion_rank"].tolist() == [3, 1, 2]
     assert found["suspicion"].idxmax() == 1 and found["suspicion"].between(0, 1).all()
 
@@ -54,17 +54,17 @@ def test_the_worst_pair_by_every_signal_is_the_most_suspect() -> None:
 def test_units_do_not_matter_and_neither_does_the_order_of_rows() -> None:
     generator = np.random.default_rng(0)
     one = table(clip_score=list(generator.normal(size=50)), pair_loss=list(generator.exponential(size=50)))
-    found = suspicion(one)
-    scaled = suspicion(one.assign(pair_loss=one["pair_loss"] * 1000, clip_score=one["clip_score"] * 7 - 3))
+    found = in_sample_suspicion(one)
+    scaled = in_sample_suspicion(one.assign(pair_loss=one["pair_loss"] * 1000, clip_score=one["clip_score"] * 7 - 3))
     pd.testing.assert_frame_equal(scaled, found)
     shuffled = one.sample(frac=1, random_state=1)
-    pd.testing.assert_series_equal(suspicion(shuffled)["suspicion"].sort_index(), found["suspicion"])
+    pd.testing.assert_series_equal(in_sample_suspicion(shuffled)["suspicion"].sort_index(), found["suspicion"])
     assert found["suspicion"].nunique() > 20
 
 
 @pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [float("nan")] * 3, [1.0, float("nan"), 0.0]])
 def test_ranks_are_a_permutation_whatever_ties_or_gaps_there_are(values: list[float]) -> None:
-    found = suspicion(table(clip_score=values, pair_loss=values))
+    found = in_sample_suspicion(table(clip_score=values, pair_loss=values))
     assert sorted(found["suspicion_rank"]) == [1, 2, 3]
     assert found["suspicion"].notna().all()
 
@@ -95,8 +95,8 @@ def test_the_suggestion_is_the_best_other_caption_beyond_the_first_block_too() -
 
 
 def test_a_missing_value_is_middling_and_a_tie_goes_to_the_larger_loss() -> None:
-    gap = suspicion(table(clip_score=[0.9, float("nan"), 0.1], pair_loss=[0.1, 5.0, 9.0]))
+    gap = in_sample_suspicion(table(clip_score=[0.9, float("nan"), 0.1], pair_loss=[0.1, 5.0, 9.0]))
     assert gap["suspicion_rank"].tolist() == [3, 2, 1]
     assert gap["suspicion"][1] == pytest.approx((0.5 + 2 / 3) / 2)
-    tie = suspicion(table(clip_score=[0.1, 0.9], pair_loss=[1.0, 2.0]))
+    tie = in_sample_suspicion(table(clip_score=[0.1, 0.9], pair_loss=[1.0, 2.0]))
     assert tie["suspicion"].nunique() == 1 and tie["suspicion_rank"].tolist() == [2, 1]
