@@ -41,7 +41,7 @@ from engine.runs import (
 
 Report = Callable[[int, int], None]
 TABLE_FIELDS = ("pairs", "validation", "test", "classes", "batches")
-PATH_FIELDS = (*TABLE_FIELDS, "adapter")
+PATH_FIELDS = (*TABLE_FIELDS, "adapter", "cross_fit")
 
 
 def run(config: RunConfig, console: Console | None = None) -> RunFolder:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-THRESHOLDS = np.linspace(0.02, 0.9, 60)
-"""quantiles of the made wrong pairs at which ratios are taken: from nearly all of them to their top tenth"""
+THRESHOLDS = np.linspace(0.02, 0.8, 60)
+"""quantiles of the made wrong pairs at which ratios are taken: from nearly all of them to their top fifth"""
 RESAMPLES = 200
 
 
