@@ -32,6 +32,8 @@ LEAST_PAIRS = 100
 """fewer training pairs are not cross-fitted: heads of a part of them would know nothing"""
 LEAST_MADE_WRONG = 20
 MOST_OF_ONE_CAPTION = 0.9
+ROUNDING = 1e-6
+"""features that differ by less, relative to the largest, are the same"""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ def obstacle(inputs: PairInputs, options: CrossFitOptions) -> str | None:
         return "The training pairs have too few different pictures to cross-fit."
     if np.unique(inputs.caption_ids, return_counts=True)[1].max() > MOST_OF_ONE_CAPTION * len(inputs):
         return "Nearly all training pairs have the same caption: there is nothing to compare them with."
+    for kind, features in (("pictures", inputs.image), ("captions", inputs.text)):
+        if (features - features[0]).abs().max() <= ROUNDING * features.abs().max():
+            return f"All {kind} have the same features: there is nothing to tell them apart by."
     return None
 
 

@@ -20,7 +20,7 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Share:
-    """A share of wrong pairs with a 90 % bootstrap interval, 0 … 1."""
+    """A share of wrong pairs with an interval meant to hold it in 90 % of data sets, 0 … 1."""
 
     value: float
     low: float
@@ -48,7 +48,9 @@ def share_of_wrong(own: np.ndarray, made_wrong: np.ndarray, seed: int) -> Share:
         for _ in range(RESAMPLES)
     ]
     low, high = np.quantile(found, [0.05, 0.95])
-    return Share(value, float(min(low, value)), float(max(high, value)))
+    # A smallest ratio is low by chance, and that of a resample lower again: its interval, and the same mirrored.
+    low, high = min(low, value, 2 * value - high), max(high, value, 2 * value - low)
+    return Share(value, float(max(low, 0.0)), float(min(high, 1.0)))
 
 
 def _passed(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -59,7 +61,7 @@ def _passed(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 def _smallest_ratio(own: np.ndarray, made_wrong: np.ndarray, num_pairs: int) -> float:
     """P(own > t) / P(made wrong > t) where it is surely smallest."""
-    above_own, above_wrong = own[::-1].cumsum()[-2::-1], made_wrong[::-1].cumsum()[-2::-1]
+    above_own, above_wrong = (np.minimum(part[::-1].cumsum()[-2::-1], 1.0) for part in (own, made_wrong))  # rounding
     enough = above_wrong > 0
     if not enough.any():
         return 0.0
