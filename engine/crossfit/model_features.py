@@ -17,8 +17,10 @@ from engine.directional import Features, HeadsFeatureMap
 from engine.signals import clip_scores
 
 LEAST_VALIDATION = 50
-MOST_ADVANTAGE = 0.53
-"""largest probability that a training pair fits better than a validation pair, with which the model may testify"""
+MOST_ADVANTAGE = 0.03
+ERRORS = 2.0
+"""the model may testify while the probability that a training pair fits better than a validation pair is at most ½ plus
+the larger of this advantage and so many standard errors"""
 
 
 def trusted_similarity(inputs: PairInputs) -> Similarities | None:
@@ -28,7 +30,8 @@ def trusted_similarity(inputs: PairInputs) -> Similarities | None:
         return None
     features = _unit_features(inputs)
     scores = torch.cat([clip_scores(features), clip_scores(_unit_features(held_out))]).cpu().numpy()
-    if roc_auc_score(np.arange(len(scores)) < len(inputs), scores) > MOST_ADVANTAGE:
+    error = np.sqrt((len(scores) + 1) / (12 * len(inputs) * len(held_out)))  # of Mann and Whitney's statistic
+    if roc_auc_score(np.arange(len(scores)) < len(inputs), scores) > 0.5 + max(MOST_ADVANTAGE, ERRORS * error):
         return None
     return model_similarity(inputs)
 

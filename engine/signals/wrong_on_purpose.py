@@ -1,6 +1,7 @@
 """Pairs made wrong on purpose: what a wrong pair of this very data set looks like to every signal, without any label.
 
-Both halves of such a candidate were unseen by the model, as those of the data set's own pairs were.
+The image was unseen by the model, as those of the data set's own pairs were, and so was the caption; only near captions
+may come from pairs that were seen.
 """
 
 from __future__ import annotations
