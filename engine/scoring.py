@@ -131,10 +131,7 @@ def scores_tables(
     table = pd.DataFrame(
         {
             "pair_id": train["pair_id"].to_numpy(),
-            "influence": _column(scores.mean.both[0]),
-            "influence_positive": _column(scores.mean.positive[0]),
-            "influence_negative": _column(scores.mean.negative[0]),
-            "influence_std": _column(scores.std[0]),
+            **_by_role(scores),
             "relative_influence": _column(relative_influence(scores.mean.both[0], changes.value)),
             "parameter_change": _column(changes.value),
             "parameter_change_error": _column(changes.error),
@@ -206,6 +203,16 @@ def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     return [
         side.assign(side=name, rank=np.arange(1, len(side) + 1)) for name, side in (("hurts", hurts), ("helps", helps))
     ]
+
+
+def _by_role(scores: SegmentedScores) -> dict[str, np.ndarray]:
+    """Influence on the one query, as columns."""
+    return {
+        "influence": _column(scores.mean.both[0]),
+        "influence_positive": _column(scores.mean.positive[0]),
+        "influence_negative": _column(scores.mean.negative[0]),
+        "influence_std": _column(scores.std[0]),
+    }
 
 
 def _suspicion(scores: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
