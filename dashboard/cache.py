@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from dashboard.places import decisions_place
 from dashboard.tables import bar_scale
 from engine.errors import EcifError
+from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import image_path, open_image
 from engine.review import DecisionStore
 from engine.runs import RunFolder
@@ -33,6 +34,24 @@ def pairs(run: RunFolder) -> pd.DataFrame:
 def train_scores(run: RunFolder) -> pd.DataFrame:
     """Scores and pairs of the training split side by side, most suspicious first, indexed by pair_id."""
     return _train_scores(str(run.path), run.revision)
+
+
+def signals(run: RunFolder) -> pd.DataFrame | None:
+    """The cross-fitted signals of the training pairs, indexed by pair_id; None where a run has none.
+
+    Runs of earlier versions and of too few pairs have none. Never change it in place.
+    """
+    return _signals(str(run.path), run.revision)
+
+
+def advice(run: RunFolder, store: DecisionStore) -> Advice:
+    """What the decisions so far teach about a run that has signals; computed once per run and revision of the store."""
+    return _advice(str(run.path), run.revision, decisions_place(), store.revision())
+
+
+def suggestions(run: RunFolder) -> pd.DataFrame | None:
+    """Suggested captions of a run, the best first, indexed by pair_id; None if it has no such table."""
+    return _suggestions(str(run.path), run.revision)
 
 
 def score_scale(run: RunFolder) -> float:
@@ -70,7 +89,36 @@ def _pairs(path: str, revision: str) -> pd.DataFrame:
 def _train_scores(path: str, revision: str) -> pd.DataFrame:
     scores = _table(path, revision, "scores").set_index("pair_id")
     joined = _pairs(path, revision).join(scores, how="inner")
+    found = _signals(path, revision)
+    if found is not None:
+        joined = joined.join(found[["p_wrong", "reason"]])
     return joined.sort_values("suspicion_rank")
+
+
+@st.cache_resource(max_entries=8)
+def _signals(path: str, revision: str) -> pd.DataFrame | None:
+    run = RunFolder(Path(path))
+    if not run.has_table("signals") or not run.record.get("detection", {}).get("is_cross_fitted"):
+        return None
+    return _table(path, revision, "signals").set_index("pair_id")
+
+
+@st.cache_resource(max_entries=8)
+def _suggestions(path: str, revision: str) -> pd.DataFrame | None:
+    if not RunFolder(Path(path)).has_table("suggestions"):
+        return None
+    return _table(path, revision, "suggestions").sort_values("rank").set_index("pair_id")
+
+
+@st.cache_resource(max_entries=8)
+def _pairs_to_learn(path: str, revision: str) -> Pairs:
+    return pairs_of(_signals(path, revision).join(_pairs(path, revision)["label"]))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Learning from the decisions …")
+def _advice(path: str, revision: str, place: str, store_revision: int) -> Advice:
+    store = _store(place)
+    return advise(_pairs_to_learn(path, revision), in_order_of_first_decision(store.current(), store.history()))
 
 
 @st.cache_data(max_entries=8)

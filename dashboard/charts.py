@@ -51,6 +51,64 @@ def role_bars(positive: float, negative: float) -> go.Figure:
     return figure
 
 
+def precision_curve(curve: pd.DataFrame, half: int) -> go.Figure:
+    """Estimated share of wrong pairs among the k most suspect, with a mark where it falls below one half.
+
+    Args:
+        curve: depth, precision.
+        half: depth of the mark; 0 for none.
+    """
+    figure = go.Figure(
+        go.Scatter(x=curve["depth"], y=curve["precision"], mode="lines", fill="tozeroy", line={"color": HURTS})
+    )
+    figure.update_traces(hovertemplate="of the %{x} most suspect about %{y:.0%} are wrong<extra></extra>")
+    figure.add_hline(y=0.5, line_color=NEUTRAL, line_width=1, line_dash="dot")
+    if half:
+        figure.add_vline(x=half, line_color=NEUTRAL, line_width=1, line_dash="dot")
+        figure.add_annotation(x=half, y=1.0, text=f"{half:,} pairs", showarrow=False, xanchor="left", xshift=6)
+    figure.update_layout(
+        height=210,
+        margin=MARGIN,
+        showlegend=False,
+        xaxis={"title": "pairs looked at, most suspect first", "rangemode": "tozero"},
+        yaxis={"title": "wrong among them", "tickformat": ".0%", "range": [0, 1.05]},
+    )
+    return figure
+
+
+def agreement_bars(observed: pd.DataFrame) -> go.Figure:
+    """What annotators called wrong beside what was estimated, by bins of the estimate, with 90 % intervals.
+
+    Args:
+        observed: of `findings.observed_by_estimate`.
+    """
+    names = [f"{low:.0%}–{high:.0%}" for low, high in zip(observed["low"], observed["high"], strict=True)]
+    counts = [f"{wrong} of {decided}" for wrong, decided in zip(observed["wrong"], observed["decided"], strict=True)]
+    above, below = observed["observed_high"] - observed["observed"], observed["observed"] - observed["observed_low"]
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=names, y=observed["estimated"], name="estimated", marker_color=NEUTRAL, opacity=0.55,
+                hovertemplate="estimated %{y:.0%}<extra></extra>",
+            ),
+            go.Bar(
+                x=names, y=observed["observed"], name="found by annotators", marker_color=HURTS, customdata=counts,
+                error_y={"type": "data", "array": above, "arrayminus": below, "color": NEUTRAL, "thickness": 1.5},
+                hovertemplate="found wrong: %{customdata}<extra></extra>",
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_layout(
+        height=210,
+        margin=MARGIN,
+        barmode="group",
+        xaxis={"title": "estimated probability of being wrong"},
+        yaxis={"tickformat": ".0%", "range": [0, 1.05]},
+        legend={"orientation": "h", "y": 1.18, "x": 0},
+    )
+    return figure
+
+
 def confusion_matrix(classified: pd.DataFrame) -> go.Figure:
     """True class by predicted class; the right ones on the diagonal are grey, mistakes are orange.
 

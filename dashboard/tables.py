@@ -13,6 +13,7 @@ from dashboard.thumbnails import thumbnail_url
 
 SORT_COLUMNS = {
     "suspicion": ("suspicion_rank", True),
+    "learned": ("rank", True),
     "influence": ("influence", True),
     "relative": ("relative_influence", True),
     "clip": ("clip_score", True),
@@ -28,7 +29,7 @@ def filtered(
     """The training pairs that a page lists, in its order.
 
     Args:
-        scores: scores and pairs, indexed by pair_id.
+        scores: scores and pairs, indexed by pair_id; with rank for the order that decisions taught.
         decided: pair_ids with a standing decision.
         show: open, decided or all.
         labels: keep pairs with one of these labels; all if empty.
@@ -60,7 +61,7 @@ def pair_tiles(rows: pd.DataFrame, run_id: str, decisions: pd.DataFrame) -> list
 
     Args:
         rows: indexed by pair_id; caption, label, thumbnail, influence by role, rank, and optionally
-            suggested_caption, duplicate_group.
+            suggested_caption, duplicate_group, reason (why it is suspected), proposal (why it is proposed).
         run_id: for the thumbnails' address.
         decisions: standing decisions, indexed by pair_id.
     """
@@ -70,11 +71,14 @@ def pair_tiles(rows: pd.DataFrame, run_id: str, decisions: pd.DataFrame) -> list
 def _tile(row: dict[str, Any], run_id: str, decisions: pd.DataFrame) -> dict[str, Any]:
     pair_id = row["pair_id"]
     decided = decisions.loc[pair_id] if pair_id in decisions.index else None
+    why = _text(row.get("reason")) or ""
     return {
         "pair_id": pair_id,
         "thumbnail_url": thumbnail_url(run_id, _text(row.get("thumbnail"))),
         "caption": row["caption"],
         "label": _text(row.get("label")),
+        "why": why.partition(";")[0].rstrip(".") or None,
+        "why_in_full": why,
         "badges": badges(row),
         "influence_positive": _number(row.get("influence_positive")),
         "influence_negative": _number(row.get("influence_negative")),
@@ -85,9 +89,41 @@ def _tile(row: dict[str, Any], run_id: str, decisions: pd.DataFrame) -> dict[str
     }
 
 
+def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: int = 3) -> pd.DataFrame:
+    """The captions that could replace a pair's own, the best first.
+
+    Args:
+        suggestions: of the run, the best first, indexed by pair_id; None if it has none.
+        score: the pair's row of scores; its single suggested_caption stands in where there is no table.
+        number: how many at most.
+
+    Returns:
+        caption, fit (cosine by heads that have not seen the pair), effect [nats, < 0 lowers the validation loss],
+        source; the last three are missing for a single suggestion.
+    """
+    columns = ["caption", "fit", "effect", "source"]
+    if suggestions is not None:
+        found = suggestions.loc[suggestions.index == score["pair_id"], columns]
+        return found[found["caption"] != score["caption"]].head(number)
+    single = _text(score.get("suggested_caption"))
+    is_new = bool(single) and single != score["caption"]
+    return pd.DataFrame([[single, np.nan, np.nan, None]] if is_new else [], columns=columns)
+
+
+def suggestion_in_words(row: dict[str, Any]) -> str:
+    """How well a suggested caption fits, what it would do, and where it is from."""
+    parts = [str(row["source"])] if _text(row["source"]) else ["the data set's caption that fits this picture best"]
+    if _number(row["fit"]) is not None:
+        parts.append(f"fit {row['fit']:.2f}")
+    effect = _number(row["effect"])
+    if effect is not None and effect != 0:
+        parts.append(f"would {'lower' if effect < 0 else 'raise'} the validation loss by {abs(effect):.1e} nats")
+    return " · ".join(parts)
+
+
 def badges(row: dict[str, Any]) -> list[str]:
     """Short facts about a pair."""
-    found = []
+    found = [row["proposal"]] if _text(row.get("proposal")) else []
     if _number(row.get("clip_score")) is not None:
         found.append(f"fit {row['clip_score']:.2f}")
     group = _number(row.get("duplicate_group"))

@@ -15,6 +15,7 @@ DECISION_COLUMNS = {"decided_at": "when (UTC)", "annotator": "who", "new_caption
 
 SORTS = {
     "suspicion": "Most suspicious first",
+    "learned": "Learned from decisions",
     "influence": "Hurts validation most first",
     "relative": "Hurts most for its size first",
     "clip": "Caption fits least first",
@@ -33,9 +34,64 @@ ROLES_IN_WORDS = (
     "**As a negative** it teaches every other pair of its batch what they are not."
 )
 SUSPICION_IN_WORDS = (
-    "**Suspicion** ranks pairs from 0 to 1 by how badly picture and caption fit for this model: "
-    "a low CLIP score and a high loss raise it. It is a rank, not a probability."
+    "**Suspicion** ranks pairs from 0 to 1 by how much they resemble wrong pairs. It is learned without labels: pairs "
+    "are made wrong on purpose, by giving pictures other captions, and a small classifier learns to tell them from the "
+    "data set's own pairs. Every pair is judged by models that have not seen it, so none can hide by being learned by "
+    "heart. Beside it stands the **probability** that the caption is wrong."
 )
+DEFENDED_IN_WORDS = (
+    "The model that learned this pair leans on it, so there it seems to help. Models that have not seen it would be "
+    "better without it."
+)
+SHARE_CAVEAT = (
+    "Near misses (a wrong colour or number) and mistakes made so often that they look normal (every fox called a cat) "
+    "are not counted: take it as **at least** this many."
+)
+NOT_CROSS_FITTED = (
+    "This needs at least 100 training pairs and a run of this version. "
+    "Run an older one again under another `--name`. Until then pairs are ranked by CLIP score and loss."
+)
+SUSPICION_UNLEARNED_IN_WORDS = (
+    "**Suspicion** of this run ranks pairs from 0 to 1 by low CLIP score and high loss alone. It is a rank, not a "
+    "probability."
+)
+
+
+def suspicion_in_words(is_learned: bool) -> str:
+    """What suspicion is in a run: learned from pairs made wrong, or without cross-fitting from two scores."""
+    return SUSPICION_IN_WORDS if is_learned else SUSPICION_UNLEARNED_IN_WORDS
+
+
+PROPOSAL_WORDS = {"likely wrong": "Likely wrong", "uncertain": "Uncertain", "audit": "Random check"}
+PROPOSALS_IN_WORDS = (
+    "**Random check**: drawn by lot; these tell how many wrong pairs are left. "
+    "**Uncertain**: your answer teaches the ranking most. **Likely wrong**: mistakes worth taking out now."
+)
+
+_OTHER_CAPTIONS, _OTHER_PICTURES = "Other captions fit this picture better", "The caption fits other pictures better"
+_ALIKE_CAPTIONS = "Captions of similar pictures fit this picture better"
+_ALIKE_PICTURES = "Pictures with similar captions fit the caption better"
+SIGNALS = {
+    "similarity": ("Picture and caption lie far apart", -1),
+    "association": ("What the picture shows and what the caption says seldom go together", -1),
+    "caption_loss": (_OTHER_CAPTIONS, 1),
+    "image_loss": (_OTHER_PICTURES, 1),
+    "caption_association_loss": (_OTHER_CAPTIONS, 1),
+    "image_association_loss": (_OTHER_PICTURES, 1),
+    "margin": ("Some other caption or picture fits better", -1),
+    "label_quality": ("The picture looks like another class", -1),
+    "model_similarity": ("The model itself finds that the caption fits badly", -1),
+    "alike_caption_loss": (_ALIKE_CAPTIONS, 1),
+    "alike_image_loss": (_ALIKE_PICTURES, 1),
+    "alike_caption_association_loss": (_ALIKE_CAPTIONS, 1),
+    "alike_image_association_loss": (_ALIKE_PICTURES, 1),
+    "lemon_image": ("The caption is unlike the captions of similar pictures", 1),
+    "lemon_text": ("The picture is unlike the pictures of similar captions", 1),
+    "unseen_influence": ("Without it the validation loss would be lower", -1),
+    "unseen_influence_related": ("Without it the loss on related validation pairs would be lower", -1),
+}
+"""what each column of the signals table says of a pair, and the sign that makes higher mean more suspect"""
+
 RELATIVE_IN_WORDS = (
     "Culprits are ranked by **relative influence**: the effect on this prediction, divided by how much the pair "
     "moves the model at all. So pairs come first that explain *this* mistake, not those that shake everything."
@@ -54,7 +110,8 @@ KEYS_IN_WORDS = (
 )
 
 SCORE_HELP = {
-    "suspicion": "0 to 1; 1 is most suspicious. A rank over all training pairs.",
+    "suspicion": "0 to 1; 1 is most suspicious. A rank over all training pairs, learned from pairs made wrong on "
+    "purpose, by models that have not seen the pair.",
     "clip_score": "Cosine of picture and caption in the model, −1 to 1. Higher fits better.",
     "pair_loss": "Loss of this pair in its batch, in nats. Higher fits worse.",
     "influence": "Effect on the validation loss, in nats. Below 0 the pair hurts.",

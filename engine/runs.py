@@ -48,6 +48,7 @@ COLUMNS = {
     ),
     "scores": ("pair_id", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
     "signals": ("pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"),
+    "suggestions": ("pair_id", "rank", "caption", "fit", "effect", "source"),
     "disturbs": ("pair_id", "other_pair_id", "influence"),
     "traces": ("query_id", "pair_id", *_ROLES, "relative_influence", "side", "rank"),
 }

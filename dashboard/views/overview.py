@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import cache, charts, wording
 from dashboard.components.boxes import header, run_or_stop
 from dashboard.components.gallery import gallery
+from dashboard.components.wrong_share import wrong_share_panel
 from dashboard.state import Key, go, store
 from dashboard.tables import mistakes_in_words, pair_tiles
 from engine.runs import is_wrong
@@ -40,12 +41,14 @@ with st.container(horizontal=True):
     st.metric("Rows left out", f"{counts['rejects']:,}", border=True, help="Unreadable pictures, empty captions, …")
     st.metric("Decided", f"{num_decided:,}", border=True, help="Training pairs with a standing decision.")
 
+wrong_share_panel(run, decided)
+
 st.subheader("What to do next", anchor=False)
 query = {Key.RUN.value: run.run_id}
 steps = [
     (
         "1. Look through suspicious pairs",
-        "Pictures whose captions fit least come first. Keep, drop or relabel with one key.",
+        "Those most like wrong pairs come first. Keep, drop or relabel with one key.",
         ("views/suspicious.py", "Suspicious pairs", ":material/image_search:"),
     ),
     (
@@ -110,7 +113,7 @@ with st.expander("How to read the scores"):
     for text in (
         wording.INFLUENCE_IN_WORDS,
         wording.ROLES_IN_WORDS,
-        wording.SUSPICION_IN_WORDS,
+        wording.suspicion_in_words(cache.signals(run) is not None),
         wording.RELATIVE_IN_WORDS,
     ):
         st.markdown(text)

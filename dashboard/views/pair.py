@@ -4,11 +4,13 @@ import streamlit as st
 
 from dashboard import cache, charts, wording
 from dashboard.components.boxes import empty, header, run_or_stop
-from dashboard.components.difference import caption_change
+from dashboard.components.decision_form import decision_form
 from dashboard.components.disturbed import disturbed_pairs
 from dashboard.components.facts import score_row
 from dashboard.components.gallery import gallery
-from dashboard.state import Key, annotator, decide, go, store, undo
+from dashboard.components.suggestions import suggested_captions
+from dashboard.components.why import why_suspected
+from dashboard.state import Key, go, store
 from dashboard.tables import for_reading, pair_tiles, prediction_tiles
 
 MOST_RELATED = 6
@@ -40,45 +42,16 @@ with side:
     st.caption("Caption")
     with st.container(border=True):
         st.text(pair["caption"])
-    if standing is not None:
-        verdict = standing["verdict"]
-        st.badge(f"{wording.VERDICT_WORDS[verdict]} – decided", icon=wording.VERDICT_ICONS[verdict], color="blue")
-        if standing["new_caption"]:
-            caption_change(pair["caption"], standing["new_caption"], key=f"standing_{pair_id}")
-    suggested = score["suggested_caption"] if score is not None else None
-    with st.form("decision", border=False):
-        new_caption = st.text_area(
-            "Right caption, for relabelling",
-            value=(standing["new_caption"] if standing is not None else None) or suggested or pair["caption"],
-            max_chars=10_000,
-            height=80,
-            key=f"caption_{pair_id}",
-        )
-        with st.container(horizontal=True):
-            pressed = [
-                name
-                for name, word in wording.VERDICT_WORDS.items()
-                if st.form_submit_button(word, icon=wording.VERDICT_ICONS[name])
-            ]
-    suspicion = None if score is None else float(score["suspicion"])
-    if pressed:
-        if pressed[0] == "relabel" and not (new_caption or "").strip():
-            st.warning("Write the caption that fits the picture first.")
-        else:
-            decide(run, pair_id, pressed[0], suspicion, new_caption.strip() if pressed[0] == "relabel" else None)
-            st.rerun()
-    if standing is not None and standing["annotator"] == annotator() and st.button("Undo", icon=":material/undo:"):
-        undo(pair_id)
-        st.rerun()
-    if suggested:
-        st.caption("The data set's caption that fits this picture best")
-        caption_change(pair["caption"], suggested, key=f"suggested_{pair_id}")
+    decision_form(run, pair, standing, score)
+    if score is not None:
+        suggested_captions(run, score)
 
 if score is None:
     st.info(f"This is a {pair['split']} pair: the model did not learn from it, so it has no influence.")
     st.stop()
 
 score_row(score, scores)
+why_suspected(run, score)
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.markdown("**What it does to the validation loss**", help=wording.ROLES_IN_WORDS)

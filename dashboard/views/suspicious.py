@@ -5,21 +5,31 @@ import streamlit as st
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.gallery_page import deciding_gallery
+from dashboard.components.look_next import look_next
 from dashboard.state import store
 from dashboard.tables import filtered, labels_of, pair_tiles
 
 PAGE_SIZE = 30
 SHOWN = "suspicious_shown"
+LOOKS = {"list": "All, in order", "next": "Look at next"}
 
 run = run_or_stop()
 scores, decisions = cache.train_scores(run), cache.decisions(store())
 
 header("Suspicious pairs", "Does the caption say what is in the picture? " + wording.KEYS_IN_WORDS)
 
+look = st.segmented_control(
+    "What to look at", list(LOOKS), format_func=LOOKS.get, default="list", required=True, key="look",
+    bind="query-params", label_visibility="collapsed",
+)  # fmt: skip
+if look == "next":
+    look_next(run, scores, decisions)
+    st.stop()
+
+has_signals = cache.signals(run) is not None
+sorts = [name for name in wording.SORTS if has_signals or name != "learned"]
 with st.container(horizontal=True):
-    sort = st.selectbox(
-        "Order", list(wording.SORTS), format_func=wording.SORTS.get, key="sort", bind="query-params", width=230
-    )
+    sort = st.selectbox("Order", sorts, format_func=wording.SORTS.get, key="sort", bind="query-params", width=230)
     show = st.segmented_control(
         "Show",
         list(wording.SHOWS),
@@ -40,8 +50,9 @@ signature = (run.run_id, sort, show, tuple(labels), words)
 remembered = st.session_state.get(SHOWN)
 if remembered is None or remembered["signature"] != signature:
     # Decided tiles stay where they are until the list is asked for anew: nothing jumps under the hand.
-    found = filtered(scores, decisions.index, show, labels, words, sort)
-    remembered = {"signature": signature, "pair_ids": found.index.tolist()}
+    rank = cache.advice(run, store()).ranking["rank"] if sort == "learned" else scores["suspicion_rank"]
+    found = filtered(scores.assign(rank=rank), decisions.index, show, labels, words, sort)
+    remembered = {"signature": signature, "pair_ids": found.index.tolist(), "ranks": found["rank"].tolist()}
     st.session_state[SHOWN] = remembered
 pair_ids = remembered["pair_ids"]
 
@@ -57,10 +68,12 @@ place = st.container()
 num_pages = -(-len(pair_ids) // PAGE_SIZE)
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     page = st.pagination(num_pages, key="page", bind="query-params")
-    if show != "all" and st.button("List again without what is decided now", icon=":material/refresh:"):
+    again = "Learn and list again" if sort == "learned" else "List again without what is decided now"
+    if (show != "all" or sort == "learned") and st.button(again, icon=":material/refresh:"):
         del st.session_state[SHOWN]
         st.rerun()
-shown = scores.loc[pair_ids[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
+here = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
+shown = scores.loc[pair_ids[here]].assign(rank=remembered["ranks"][here])
 done = int(shown.index.isin(decisions.index).sum())
 with place:
     st.markdown(
@@ -68,7 +81,7 @@ with place:
     )
 
     deciding_gallery(
-        pair_tiles(shown.assign(rank=shown["suspicion_rank"]), run.run_id, decisions),
+        pair_tiles(shown, run.run_id, decisions),
         run,
         shown["suspicion"].to_dict(),
         key="suspicious_gallery",
@@ -77,4 +90,4 @@ with place:
 with st.expander("How to read the bars"):
     st.markdown(wording.INFLUENCE_IN_WORDS)
     st.markdown(wording.ROLES_IN_WORDS)
-    st.markdown(wording.SUSPICION_IN_WORDS)
+    st.markdown(wording.suspicion_in_words(has_signals))

@@ -6,34 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tiny_models
-from streamlit.testing.v1 import AppTest
+from pages import open_page, words_on
 
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
 from engine.sample import sample_folder
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PAGES = ["overview", "suspicious", "predictions", "trace_back", "pair", "decisions", "runs"]
-
-
-@pytest.fixture(autouse=True)
-def no_shared_caches() -> None:
-    import streamlit as st
-
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-def open_page(name: str, **params: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
-    for key, value in params.items():
-        app.query_params[key] = value
-    return app.switch_page(f"views/{name}.py").run()
-
-
-def words_on(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.subheader, app.markdown, app.text, app.caption, app.info, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 @pytest.mark.parametrize("page", PAGES)

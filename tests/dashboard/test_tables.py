@@ -10,6 +10,8 @@ from dashboard.tables import (
     for_reading,
     pair_tiles,
     prediction_in_words,
+    suggested_rows,
+    suggestion_in_words,
     word_difference,
 )
 
@@ -64,6 +66,38 @@ def test_tiles_carry_text_untouched_and_only_good_addresses() -> None:
     assert tiles[2]["influence_positive"] is None
     assert tiles[1]["badges"] == ["fit 0.10", "has a duplicate"]
     assert tiles[3]["label"] is None
+
+
+def test_tiles_say_why_in_short_and_in_full() -> None:
+    reason = "Other captions fit this picture better; without it the validation loss would be lower."
+    rows = SCORES.assign(reason=[reason, "", None, reason], proposal=["Uncertain", None, None, "Random check"])
+    tiles = pair_tiles(rows, "demo-1", NOTHING)
+    assert [tile["why"] for tile in tiles] == ["Other captions fit this picture better", None, None, tiles[3]["why"]]
+    assert tiles[0]["why_in_full"] == reason
+    assert [tile["badges"][0] for tile in tiles] == ["Uncertain", "fit 0.10", "fit 0.50", "Random check"]
+    assert pair_tiles(SCORES, "demo-1", NOTHING)[0]["why"] is None
+
+
+def test_suggestions_are_new_captions_the_best_first_and_fall_back_to_the_single_one() -> None:
+    score = pd.Series({"pair_id": "a", "caption": "a red bus", "suggested_caption": "a red car"})
+    table = pd.DataFrame(
+        {
+            "caption": ["a red bus", "a blue bus", "a train", "a cat", "a dog"],
+            "fit": [0.9, 0.8, 0.7, 0.6, 0.5],
+            "effect": [0.0, -1e-3, 1e-3, float("nan"), 0.0],
+            "source": ["caption of another pair"] * 4 + ["class prompt"],
+        },
+        index=["a"] * 5,
+    )
+    rows = suggested_rows(table, score)
+    assert rows["caption"].tolist() == ["a blue bus", "a train", "a cat"]
+    words = [suggestion_in_words(row) for row in rows.to_dict("records")]
+    assert words[0] == "caption of another pair · fit 0.80 · would lower the validation loss by 1.0e-03 nats"
+    assert "would raise" in words[1] and words[2] == "caption of another pair · fit 0.60"
+    assert suggested_rows(table, score.replace("a", "z")).empty
+    assert suggested_rows(None, score)["caption"].tolist() == ["a red car"]
+    assert suggested_rows(None, score.replace("a red car", "a red bus")).empty
+    assert suggested_rows(None, score.replace("a red car", None)).empty
 
 
 def test_tiles_show_what_was_decided() -> None:

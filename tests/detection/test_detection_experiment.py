@@ -10,8 +10,9 @@ import torch
 
 from engine.cli import main
 from engine.crossfit.inputs import PairInputs, inputs_of_run
+from engine.detection.cells import finished_cells
 from engine.detection.detectors import ridge_detector
-from engine.detection.experiment import finished_cells, run_detection
+from engine.detection.experiment import run_detection
 from engine.detection.judge import FIGURES, auroc
 from engine.detection.options import DetectionOptions
 from engine.errors import ConfigError, RunFolderDamaged, RunFolderPartial

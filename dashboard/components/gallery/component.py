@@ -63,8 +63,8 @@ def gallery(
     """Show tiles; `on_actions` gets what is new before the page is drawn again.
 
     Args:
-        tiles: pair_id, thumbnail_url, caption, label, badges, influence_positive, influence_negative, rank,
-            verdict, new_caption, suggested_caption.
+        tiles: pair_id, thumbnail_url, caption, label, why, why_in_full, badges, influence_positive, influence_negative,
+            rank, verdict, new_caption, suggested_caption.
         key: of the component.
         bar_scale: influence [nats] that fills half a bar.
         on_actions: stores what the person did, in order, and says whether it could; what it could not store stays

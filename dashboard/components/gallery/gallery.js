@@ -104,7 +104,13 @@ class Gallery {
       if (value === null || value === undefined) continue;
       roles.append(element("span", "name", name), track(name, value, this.data.bar_scale));
     }
-    body.append(caption, newCaption, chips, roles);
+    body.append(caption, newCaption);
+    if (tile.why) {
+      const why = element("div", "why", tile.why);
+      why.title = tile.why_in_full;
+      body.append(why);
+    }
+    body.append(chips, roles);
     node.append(frame, body);
     const buttons = {};
     if (this.data.decide) {

@@ -1,0 +1,72 @@
+"""How many captions are wrong: the estimate, how deep to look, and how far the estimate can be trusted."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache, charts
+from dashboard.components.boxes import empty
+from dashboard.findings import (
+    WrongShare,
+    agreement_in_words,
+    depth_worth_looking,
+    observed_by_estimate,
+    precision_by_depth,
+    thinned,
+    wrong_share,
+)
+from dashboard.wording import NOT_CROSS_FITTED, SHARE_CAVEAT
+from engine.runs import RunFolder
+
+
+def wrong_share_panel(run: RunFolder, decisions: pd.DataFrame) -> None:
+    """The estimate of a run in plain words, with a chart; beside it what annotators found, as soon as they did.
+
+    Args:
+        run: a finished run; one without cross-fitted signals says what it needs.
+        decisions: standing decisions, indexed by pair_id.
+    """
+    st.subheader("How many captions are wrong?", anchor=False)
+    share, signals = wrong_share(run.record), cache.signals(run)
+    if share is None or signals is None:
+        empty("Not estimated for this run", NOT_CROSS_FITTED, ":material/query_stats:")
+        return
+    observed = observed_by_estimate(signals["p_wrong"], decisions)
+    left, right = st.columns([5, 6])
+    with left.container(border=True, height="stretch"):
+        _words(share, observed)
+    with right.container(border=True, height="stretch"):
+        _depth(signals)
+    if len(observed):
+        with st.expander("Estimated and found, by how sure the estimate was", icon=":material/balance:"):
+            st.plotly_chart(charts.agreement_bars(observed), config=charts.CONFIG)
+            st.caption(
+                "Decided pairs only, *unsure* left out. Lines are 90 % intervals: few decisions, long lines. "
+                "Annotators also find near misses, so a little more than estimated is to be expected."
+            )
+
+
+def _words(share: WrongShare, observed: pd.DataFrame) -> None:
+    st.metric(
+        "Captions that look taken from another picture",
+        share.number(),
+        share.interval_in_words(),
+        delta_color="off",
+        delta_arrow="off",
+    )
+    st.markdown(SHARE_CAVEAT)
+    if reliability := share.reliability_in_words():
+        st.markdown(f":material/verified: {reliability}")
+    if len(observed):
+        st.markdown(f":material/balance: {agreement_in_words(observed)}")
+
+
+def _depth(signals: pd.DataFrame) -> None:
+    precision = precision_by_depth(signals)
+    half = depth_worth_looking(precision)
+    if half:
+        st.markdown(f"**Look at the {half:,} most suspicious pairs**: about half of them are wrong, fewer beyond.")
+    else:
+        st.markdown("**Hardly any caption stands out**: even among the most suspicious fewer than half are wrong.")
+    st.plotly_chart(charts.precision_curve(thinned(precision, half), half), config=charts.CONFIG)

@@ -1,0 +1,204 @@
+"""What the detection of a run found, made ready for pages: share, precision, strongest signals. No Streamlit here."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from dashboard.wording import SIGNALS
+from engine.learning.table import VERDICTS
+
+HALF = 0.5
+MOST_POINTS = 200
+LEAST_CHARTED = 50
+BIN_EDGES = (0.0, 0.1, 0.5, 0.9, 1.0)
+CONFIDENCE = 0.9
+
+
+@dataclass(frozen=True)
+class WrongShare:
+    """How many training captions are wrong, as the run estimates without labels."""
+
+    value: float
+    """estimated share, 0 … 1"""
+    low: float
+    """lower end of the 90 % interval"""
+    high: float
+    """upper end of it"""
+    num_pairs: int
+    """training pairs that the share is of"""
+    found_again: dict[str, float]
+    """chance that a pair made wrong on purpose is more suspect than one of the data set's own, by kind; ½ is chance"""
+
+    def number(self) -> str:
+        """The estimate as a number of pairs."""
+        return f"{round(self.value * self.num_pairs):,} of {self.num_pairs:,}"
+
+    def interval_in_words(self) -> str:
+        """The share, and the interval as numbers of pairs."""
+        low, high = round(self.low * self.num_pairs), round(self.high * self.num_pairs)
+        return f"{percent(self.value)} · with 90 % confidence {low:,} to {high:,} pairs"
+
+    def reliability_in_words(self) -> str:
+        """How surely wrong pairs are recognised."""
+        kinds = {"elsewhere": "captions taken from elsewhere", "near": "near misses, captions of similar pictures,"}
+        parts = [
+            f"{kinds[kind]} are told apart in **{round(100 * area)} of 100** comparisons"
+            for kind, area in self.found_again.items()
+            if kind in kinds
+        ]
+        return f"Tested on pairs made wrong on purpose: {'; '.join(parts)}. 50 would be guessing." if parts else ""
+
+
+def wrong_share(record: dict[str, Any]) -> WrongShare | None:
+    """What a run's record says about wrong captions; None where the run was not cross-fitted.
+
+    Args:
+        record: `RunFolder.record`.
+    """
+    found = record.get("detection") or {}
+    if not found.get("is_cross_fitted"):
+        return None
+    return WrongShare(
+        found["estimated_share"],
+        found["estimated_share_low"],
+        found["estimated_share_high"],
+        record["counts"]["train"],
+        found["found_again"],
+    )
+
+
+def percent(share: float) -> str:
+    """A share in per cent: whole numbers from 10 on, one decimal below."""
+    return f"{share:.0%}" if share >= 0.0995 or share == 0 else f"{share:.1%}"
+
+
+def precision_by_depth(signals: pd.DataFrame) -> pd.DataFrame:
+    """Estimated share of wrong pairs among the k most suspect, k = 1 … pairs.
+
+    Args:
+        signals: p_wrong and suspicion_rank of every training pair.
+
+    Returns:
+        depth and precision (mean p_wrong, 0 … 1).
+    """
+    p_wrong = signals.sort_values("suspicion_rank")["p_wrong"].to_numpy(dtype=float)
+    depth = np.arange(1, len(p_wrong) + 1)
+    return pd.DataFrame({"depth": depth, "precision": np.cumsum(p_wrong) / depth})
+
+
+def depth_worth_looking(precision: pd.DataFrame) -> int:
+    """How many of the most suspect pairs can be looked at before fewer than half of them are wrong; 0 if none."""
+    enough = precision.loc[precision["precision"] >= HALF, "depth"]
+    return int(enough.max()) if len(enough) else 0
+
+
+def thinned(precision: pd.DataFrame, half: int) -> pd.DataFrame:
+    """The part of the curve worth drawing: up to three times `half`, at most `MOST_POINTS` points."""
+    shown = precision.head(max(3 * half, LEAST_CHARTED))
+    rows = np.unique(np.linspace(0, len(shown) - 1, MOST_POINTS).round().astype(int))
+    return shown.iloc[rows]
+
+
+def observed_by_estimate(p_wrong: pd.Series, decisions: pd.DataFrame) -> pd.DataFrame:
+    """What annotators found beside what was estimated, for the decided pairs in bins of the estimate.
+
+    Args:
+        p_wrong: estimate of each training pair, indexed by pair_id.
+        decisions: standing decisions, indexed by pair_id; unsure ones and other data sets' are passed over.
+
+    Returns:
+        One row per bin that holds decided pairs: low and high of the bin, estimated (mean p_wrong), observed (share
+        called wrong), observed_low and observed_high (exact 90 % interval), wrong and decided (numbers).
+    """
+    called = decisions["verdict"].map(VERDICTS).dropna()
+    own = pd.DataFrame({"p_wrong": p_wrong.reindex(called.index), "wrong": called.astype(float)}).dropna()
+    place = np.digitize(own["p_wrong"], BIN_EDGES[1:-1])
+    rows = []
+    for number, (low, high) in enumerate(itertools.pairwise(BIN_EDGES)):
+        part = own[place == number]
+        if len(part):
+            wrong = int(part["wrong"].sum())
+            rows.append((low, high, part["p_wrong"].mean(), *_observed(wrong, len(part)), wrong, len(part)))
+    names = ("low", "high", "estimated", "observed", "observed_low", "observed_high", "wrong", "decided")
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def agreement_in_words(observed: pd.DataFrame) -> str:
+    """Whether the estimate holds among the decided pairs.
+
+    Args:
+        observed: of `observed_by_estimate`, not empty.
+    """
+    wrong, decided = int(observed["wrong"].sum()), int(observed["decided"].sum())
+    expected = float((observed["estimated"] * observed["decided"]).sum())
+    _, low, high = _observed(wrong, decided)
+    if low * decided <= expected <= high * decided:
+        verdict = "The estimate holds so far"
+    else:
+        verdict = "The estimate counts too few" if expected < wrong else "The estimate counts too many"
+    return (
+        f"**{verdict}.** Of {decided:,} decided pairs annotators called **{wrong:,}** wrong; {expected:,.0f} expected."
+    )
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One signal that makes a pair suspect."""
+
+    words: str
+    """what it says"""
+    percentile: float
+    """share of the training pairs that are less suspect by it, 0 … 1"""
+
+
+def strongest_signals(signals: pd.DataFrame, pair_id: str, number: int = 4) -> list[Driver]:
+    """The signals by which a pair stands out most; those that say the same in words are one.
+
+    Args:
+        signals: signals of all training pairs, indexed by pair_id.
+        pair_id: one of them.
+        number: how many at most.
+    """
+    best: dict[str, float] = {}
+    for name, (words, sign) in SIGNALS.items():
+        if name not in signals:
+            continue
+        values = sign * signals[name].to_numpy(dtype=float)
+        own = values[signals.index.get_loc(pair_id)]
+        if np.isfinite(own):
+            known = values[np.isfinite(values)]
+            best[words] = max(best.get(words, 0.0), float((known < own).mean()))
+    ordered = sorted(best.items(), key=lambda item: -item[1])
+    return [Driver(words, share) for words, share in ordered[:number] if share > HALF]
+
+
+def standing_in_words(driver: Driver) -> str:
+    """A signal and among how many pairs it is as strong: rounded outwards, so that nothing is the top 0 %."""
+    top = max(1 - driver.percentile, 0.001)
+    shown = f"{top:.0%}" if top >= 0.095 else f"{top:.1%}"
+    return f"{driver.words}: **in the top {shown} of pairs**"
+
+
+def is_defended(score: pd.Series, signals: pd.DataFrame) -> bool:
+    """Whether the model that learned a pair says that it helps, and models that have not seen it that it hurts."""
+    if "unseen_influence" not in signals:
+        return False
+    return bool(score["influence"] > 0 and signals.at[score["pair_id"], "unseen_influence"] < 0)
+
+
+def probability_in_words(p_wrong: float) -> str:
+    """A probability as a person would say it; nothing estimated is called certain."""
+    if p_wrong < 0.01:
+        return "below 1 %"
+    return "above 99 %" if p_wrong > 0.99 else f"{p_wrong:.0%}"
+
+
+def _observed(wrong: int, decided: int) -> tuple[float, float, float]:
+    interval = binomtest(wrong, decided).proportion_ci(CONFIDENCE, method="exact")
+    return wrong / decided, float(interval.low), float(interval.high)

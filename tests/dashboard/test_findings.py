@@ -1,0 +1,122 @@
+"""What pages say about the detection: shares, precision, agreement with annotators, what a pair stands out by."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.findings import (
+    agreement_in_words,
+    depth_worth_looking,
+    is_defended,
+    observed_by_estimate,
+    percent,
+    precision_by_depth,
+    probability_in_words,
+    standing_in_words,
+    strongest_signals,
+    thinned,
+    wrong_share,
+)
+from dashboard.wording import SIGNALS
+
+RECORD = {
+    "counts": {"train": 2000},
+    "detection": {
+        "is_cross_fitted": True,
+        "estimated_share": 0.05,
+        "estimated_share_low": 0.031,
+        "estimated_share_high": 0.12,
+        "found_again": {"elsewhere": 0.971, "near": 0.82},
+    },
+}
+
+
+def decided(verdicts: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({"verdict": verdicts})
+
+
+def test_the_share_is_said_as_a_number_of_pairs_with_its_interval_and_reliability() -> None:
+    share = wrong_share(RECORD)
+    assert share.number() == "100 of 2,000"
+    assert share.interval_in_words() == "5.0% · with 90 % confidence 62 to 240 pairs"
+    assert "97 of 100" in share.reliability_in_words() and "82 of 100" in share.reliability_in_words()
+
+
+@pytest.mark.parametrize("record", [{}, {"detection": {"is_cross_fitted": False}}])
+def test_a_run_without_cross_fitting_has_no_share(record: dict) -> None:
+    assert wrong_share(record) is None
+
+
+def test_precision_is_the_mean_probability_of_the_most_suspect() -> None:
+    signals = pd.DataFrame({"p_wrong": [0.0, 1.0, 0.5, 0.0], "suspicion_rank": [4, 1, 2, 3]})
+    precision = precision_by_depth(signals)
+    np.testing.assert_allclose(precision["precision"], [1.0, 0.75, 0.5, 0.375])
+    assert depth_worth_looking(precision) == 3
+    assert depth_worth_looking(precision_by_depth(signals.assign(p_wrong=0.4))) == 0
+
+
+def test_the_curve_keeps_its_ends_and_few_points_between() -> None:
+    signals = pd.DataFrame({"p_wrong": np.linspace(1, 0, 50_000), "suspicion_rank": np.arange(1, 50_001)})
+    precision = precision_by_depth(signals)
+    drawn = thinned(precision, 10_000)
+    assert len(drawn) == 200
+    assert (drawn["depth"].iloc[0], drawn["depth"].iloc[-1]) == (1, 30_000)
+    assert thinned(precision, 0)["depth"].max() == 50
+
+
+def test_what_annotators_found_stands_beside_the_estimate_of_the_same_pairs() -> None:
+    p_wrong = pd.Series({"a": 0.95, "b": 0.97, "c": 0.02, "d": 0.04, "e": 0.6, "unseen": 0.5})
+    verdicts = {"a": "drop", "b": "relabel", "c": "keep", "d": "drop", "e": "unsure", "elsewhere": "drop"}
+    observed = observed_by_estimate(p_wrong, decided(verdicts))
+    assert observed[["low", "wrong", "decided"]].to_numpy().tolist() == [[0.0, 1, 2], [0.9, 2, 2]]
+    np.testing.assert_allclose(observed["estimated"], [0.03, 0.96])
+    assert (observed["observed_low"] <= observed["observed"]).all()
+    assert (observed["observed_high"] >= observed["observed"]).all()
+    assert observed["observed_low"].iloc[1] == pytest.approx(0.05**0.5)  # Clopper and Pearson, 2 of 2
+    assert observed_by_estimate(p_wrong, decided({"e": "unsure"})).empty
+
+
+@pytest.mark.parametrize(("num_wrong", "says"), [(15, "holds so far"), (30, "counts too few"), (0, "counts too many")])
+def test_the_estimate_is_called_off_only_when_the_decisions_say_so(num_wrong: int, says: str) -> None:
+    p_wrong = pd.Series(0.5, index=[f"p{number}" for number in range(30)])
+    verdicts = {name: "drop" if number < num_wrong else "keep" for number, name in enumerate(p_wrong.index)}
+    assert says in agreement_in_words(observed_by_estimate(p_wrong, decided(verdicts)))
+
+
+def test_a_pair_stands_out_by_the_signals_in_which_it_is_extreme_in_the_suspicious_direction() -> None:
+    signals = pd.DataFrame(
+        {
+            "similarity": [0.1, 0.5, 0.6, 0.7],  # low is suspicious: the first stands out
+            "lemon_image": [0.1, 0.5, 0.6, 0.7],  # high is: it does not
+            "caption_loss": [2.0, 1.0, 3.0, 0.0],
+            "caption_association_loss": [9.0, 1.0, 3.0, 0.0],  # the same words as the one before
+            "label_quality": [np.nan, 0.5, 0.5, 0.5],
+        },
+        index=["a", "b", "c", "d"],
+    )
+    found = strongest_signals(signals, "a")
+    assert {one.words: one.percentile for one in found} == {
+        SIGNALS["similarity"][0]: 0.75,
+        SIGNALS["caption_loss"][0]: 0.75,
+    }
+    assert strongest_signals(signals, "d")[0].words == SIGNALS["lemon_image"][0]
+    assert standing_in_words(found[0]).endswith("**in the top 25% of pairs**")
+
+
+def test_the_words_of_signals_point_the_way_the_engine_does() -> None:
+    from engine.crossfit.combine import SIGNS
+
+    assert {name: sign for name, (_, sign) in SIGNALS.items()} == {name: SIGNS[name] for name in SIGNALS}
+    assert len(SIGNALS) > 10
+
+
+def test_a_pair_is_defended_where_only_the_model_that_learned_it_needs_it() -> None:
+    signals = pd.DataFrame({"unseen_influence": [-1.0, 1.0]}, index=["a", "b"])
+    scores = pd.DataFrame({"pair_id": ["a", "b"], "influence": [1.0, 1.0]})
+    assert [is_defended(row, signals) for _, row in scores.iterrows()] == [True, False]
+    assert not is_defended(scores.iloc[0], signals.drop(columns="unseen_influence"))
+
+
+def test_nothing_estimated_is_called_certain() -> None:
+    assert [probability_in_words(p) for p in (0.0, 0.25, 1.0)] == ["below 1 %", "25%", "above 99 %"]
+    assert [percent(share) for share in (0.0, 0.004, 0.0999, 0.3)] == ["0%", "0.4%", "10%", "30%"]
