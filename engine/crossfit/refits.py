@@ -46,7 +46,7 @@ class Refits:
 
     def _trained(self, fold: int, out: Path) -> RunConfig:
         """Train without the fold and the suspects; the run's configuration with that model."""
-        from engine.finetune import retrain_without
+        from engine.finetune.job import retrain_without
 
         pairs = self.run.table("pairs")
         pair_ids = pairs.loc[pairs["split"] == "train", "pair_id"].to_numpy()
