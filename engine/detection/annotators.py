@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.detection.cells import finished_cells
-from engine.errors import ConfigError
 from engine.fidelity.statistics import interval
 from engine.learning import simulate_decisions
 from engine.runs import write_json, write_table
@@ -37,9 +36,6 @@ def simulate_annotators(folder: Path, number: int, report: Callable[[int, int], 
         folder: of a finished detection experiment.
         number: annotators per cell.
         report: called with (done, total) cells.
-
-    Raises:
-        ConfigError: if the detector gave no p_wrong: what decisions teach starts there.
     """
     path = folder / "annotators.parquet"
     rows = pd.read_parquet(path) if path.exists() else pd.DataFrame({"cell": [], "seed": []})
@@ -52,10 +48,6 @@ def simulate_annotators(folder: Path, number: int, report: Callable[[int, int], 
         if missing:
             judged = cell.is_judged.to_numpy()
             signals = cell.signals.set_index("pair_id")[judged]
-            if "p_wrong" not in signals:
-                raise ConfigError(
-                    "a detector that estimates probabilities, or --annotators 0", "neither", "Add --annotators 0."
-                )
             found = simulate_decisions(signals, cell.is_wrong, DECISIONS, missing)
             facts = {name: cell.facts[name] for name in ("cell", "noise", "ratio")}
             rows = pd.concat([rows, found.assign(**facts)], ignore_index=True)
