@@ -68,6 +68,16 @@ PROPOSALS_IN_WORDS = (
     "**Uncertain**: your answer teaches the ranking most. **Likely wrong**: mistakes worth taking out now."
 )
 
+BLIND_IN_WORDS = (
+    "Twenty cards whose answer is known: some pairs look right beyond doubt, some got the caption of another pair. "
+    "You decide them without knowing which is which, and see how many you recognised. Your answers here are kept apart "
+    "and never become decisions."
+)
+RIGHT_ANYWAY_IN_WORDS = (
+    "**Where you and the check differ.** A pair that *looked right to the ranking* may still be wrong: if you are "
+    "sure, open it and decide it, for it is a mistake that the ranking missed."
+)
+
 _OTHER_CAPTIONS, _OTHER_PICTURES = "Other captions fit this picture better", "The caption fits other pictures better"
 _ALIKE_CAPTIONS = "Captions of similar pictures fit this picture better"
 _ALIKE_PICTURES = "Pictures with similar captions fit the caption better"
