@@ -21,7 +21,7 @@ from engine.learning.blind_check import Rate
 from engine.runs import RunFolder
 
 BATCH = "blind_batch"
-NUM_CARDS, LEAST_OF_A_KIND = 20, 6
+NUM_CARDS, LEAST_OF_A_KIND, MOST_DIFFERING = 20, 6, 30
 
 
 def blind_check(run: RunFolder, decisions: pd.DataFrame) -> None:
@@ -107,7 +107,7 @@ def _result(run: RunFolder, items: pd.DataFrame, mine: pd.DataFrame) -> None:
                 border=True,
                 help="Measured by the run itself. 50 would be guessing.",
             )
-    tiles = differing_tiles(items, mine, cache.pairs(run), run.run_id)
+    tiles = differing_tiles(items, mine, cache.pairs(run), run.run_id)[-MOST_DIFFERING:]
     if tiles:
         st.markdown(RIGHT_ANYWAY_IN_WORDS)
         if opened := gallery(tiles, key="blind_differing"):

@@ -48,13 +48,8 @@ def wrong_share_panel(run: RunFolder, decisions: pd.DataFrame) -> None:
 
 
 def _words(share: WrongShare, observed: pd.DataFrame) -> None:
-    st.metric(
-        "Captions that look taken from another picture",
-        share.number(),
-        share.interval_in_words(),
-        delta_color="off",
-        delta_arrow="off",
-    )
+    st.caption("Captions that look taken from another picture")
+    st.markdown(f"### {share.number()}\n{share.interval_in_words()}")  # a metric would be cut on a narrow screen
     st.markdown(SHARE_CAVEAT)
     if reliability := share.reliability_in_words():
         st.markdown(f":material/verified: {reliability}")
