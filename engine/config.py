@@ -98,6 +98,11 @@ class RunConfig:
         "fits per fold: the first with all pairs, each further one without the suspects of the one before", default=3
     )
     detection_seeds: int = _option("repetitions with other folds that suspicion is averaged over", default=2)
+    cross_fit: str | None = _option(
+        "folder of an `ecif finetune` training: every fold is scored by this training done again without the fold and "
+        "without suspects (as many trainings as folds), instead of by heads alone",
+        default=None,
+    )
     device: str = _option("auto, cpu, cuda or mps", default="auto")
     dtype: str = _option(
         "float32 or float64, for features and scores; bfloat16 or float16: inside the encoders, the rest in float32",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from rich.console import Console
 from rich.table import Column, Table
 
+from engine.crossfit.combine import SIGNS
 from engine.detection.judge import auroc
 from engine.detection.truth import RIGHT_CAPTION, TARGET, error_kinds, read_truth
 from engine.errors import RunFolderPartial
@@ -36,7 +38,10 @@ SIGNALS = {
     "clip_score": -1,
     "pair_loss": 1,
 }
-"""signals and the sign that makes higher mean more suspect"""
+"""signals of the scores table, and the sign that makes higher mean more suspect; all but suspicion are in sample"""
+CROSS_FITTED = ("lemon", "similarity", "association", "alike_caption_loss", "label_quality", "unseen_influence")
+"""signals of the signals table: of heads that have not seen the pair"""
+MEASURED = {**SIGNALS, **{name: SIGNS[name] for name in CROSS_FITTED}}
 
 COLUMN_TITLES = {
     "influence_positive": "own match",
@@ -44,6 +49,10 @@ COLUMN_TITLES = {
     "relative_influence": "relative",
     "clip_score": "CLIP score",
     "pair_loss": "pair loss",
+    "lemon": "LEMoN",
+    "alike_caption_loss": "loss among alike",
+    "label_quality": "label quality",
+    "unseen_influence": "influence",
 }
 LEAST_WIDTH = 130
 
@@ -60,9 +69,15 @@ class TraceBack:
 
 
 def detection_table(run: RunFolder, truth: pd.DataFrame) -> pd.DataFrame:
-    """AUROC of each signal per error kind (against pairs with no planted error), and for all wrong captions."""
+    """AUROC of each signal per error kind (against pairs with no planted error), and for all wrong captions.
+
+    Cross-fitted signals are left out where the run has none, or where one says nothing of some pair.
+    """
     scores = run.table("scores").set_index("pair_id")
-    kind = error_kinds(truth, run.table("scores", ["pair_id"])["pair_id"])
+    kind = error_kinds(truth, scores.index.to_series())
+    if run.has_table("signals"):
+        cross_fitted = run.table("signals").set_index("pair_id").reindex(scores.index)
+        scores = scores.drop(columns="lemon", errors="ignore").join(cross_fitted.reindex(columns=CROSS_FITTED))
     untouched = kind.isna().to_numpy()
     kinds = [k for k in sorted(kind.dropna().unique()) if k not in RIGHT_CAPTION]
     rows = []
@@ -70,8 +85,9 @@ def detection_table(run: RunFolder, truth: pd.DataFrame) -> pd.DataFrame:
         is_wrong = kind.isin(among).to_numpy()
         use = untouched | is_wrong
         row = {"error kind": name, "pairs": int(is_wrong.sum())}
-        for signal, sign in SIGNALS.items():
-            row[signal] = auroc(sign * scores[signal].to_numpy()[use], is_wrong[use])
+        for signal, sign in MEASURED.items():
+            if signal in scores and np.isfinite(scores[signal].to_numpy()[use]).all():
+                row[signal] = auroc(sign * scores[signal].to_numpy()[use], is_wrong[use])
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -122,12 +138,16 @@ def print_planted(run: RunFolder, truth_path: str | Path) -> None:
     truth, console = read_truth(truth_path), Console()
     console.width = max(console.width, LEAST_WIDTH)
     detection = detection_table(run, truth)
-    table = Table(title="Detection: AUROC against untouched pairs (0.5 = chance)")
-    for name in detection.columns:
-        table.add_column(COLUMN_TITLES.get(name, name), justify="left" if name == "error kind" else "right")
-    for row in detection.itertuples(index=False):
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
-    console.print(table)
+    for title, signals in (("the model itself", SIGNALS), ("heads that have not seen the pair", CROSS_FITTED)):
+        shown = ["error kind", "pairs", *dict.fromkeys(["suspicion", *signals])]
+        table = Table(title=f"Detection by {title}, and suspicion: AUROC against untouched pairs (0.5 = chance)")
+        some = detection[[name for name in shown if name in detection]]
+        for name in some.columns:
+            table.add_column(COLUMN_TITLES.get(name, name), justify="left" if name == "error kind" else "right")
+        for row in some.itertuples(index=False):
+            table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+        if some.shape[1] > 3:
+            console.print(table)
 
     rankings = [*RANKINGS, SIMILARITY]
     found = trace_back(run, truth)

@@ -26,7 +26,7 @@ from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
 from engine.models import folder_hash, model_hash, split_spec
-from engine.pairs import load_data_set
+from engine.pairs import caption_oddities, load_data_set
 from engine.progress import RunProgress
 from engine.runs import (
     FORMAT_VERSION,
@@ -41,7 +41,7 @@ from engine.runs import (
 
 Report = Callable[[int, int], None]
 TABLE_FIELDS = ("pairs", "validation", "test", "classes", "batches")
-PATH_FIELDS = (*TABLE_FIELDS, "adapter")
+PATH_FIELDS = (*TABLE_FIELDS, "adapter", "cross_fit")
 
 
 def run(config: RunConfig, console: Console | None = None) -> RunFolder:
@@ -134,7 +134,8 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     write_table(folder.path / "rejects.parquet", found.rejects)
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
     _add_notes(folder, found.notes)
-    write_table(folder.path / "pairs.parquet", found.pairs)
+    odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
+    write_table(folder.path / "pairs.parquet", found.pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
 
 
 def _cut_batches(folder: RunFolder, report: Report) -> None:
@@ -209,20 +210,24 @@ def _predict(folder: RunFolder, report: Report) -> None:
 
 def _detect(folder: RunFolder, report: Report) -> None:
     from engine.crossfit.tables import signals_table
+    from engine.signals.reasons import with_oddities
 
-    found = signals_table(folder, report)
+    found, pairs = signals_table(folder, report), folder.table("pairs")
+    train = pairs[pairs["split"] == "train"]
     folder.update_record(detection=found.record)
     _add_notes(folder, found.notes)
-    write_table(folder.path / "signals.parquet", found.signals)
+    reason = with_oddities(found.signals["reason"], train["oddity"], train["oddity_reason"])
+    write_table(folder.path / "signals.parquet", found.signals.assign(reason=reason))
 
 
 def _score(folder: RunFolder, report: Report) -> None:
+    from engine.crossfit.inputs import inputs_of_run
     from engine.curvature import curvature_segmentation
     from engine.scoring import scores_tables
     from engine.study import load_study
 
     study = load_study(folder)
-    found = scores_tables(study, folder.table("signals"), report)
+    found = scores_tables(study, folder.table("signals"), inputs_of_run(folder), report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
     batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
     folder.update_record(
@@ -230,6 +235,7 @@ def _score(folder: RunFolder, report: Report) -> None:
         curvature={"name": study.config.curvature, "batches": batches, **dataclasses.asdict(found.solves)},
         num_parameters=study.train.subset.num_parameters,
         derivative=study.source.record,
+        health=found.health,
         cost=found.seconds,
     )
     write_table(folder.path / "disturbs.parquet", found.disturbs)

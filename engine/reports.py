@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,8 @@ from engine.pairs import check_pairs
 from engine.runs import RunFolder, is_wrong
 
 CAPTION_WIDTH = 60
+FOUND_AGAIN = (("elsewhere", "captions from elsewhere"), ("near", "near captions"))
+"""kinds of pairs made wrong, and their names"""
 
 
 def print_run(folder: RunFolder) -> None:
@@ -31,8 +34,29 @@ def print_run(folder: RunFolder) -> None:
         f"{cost['scoring_seconds']:.2f} s; relative influence and self-influence {cost['sketch_seconds']:.2f} s."
     )
     console.print(record["curvature"]["status"])
+    for sentence in [*_detection_sentences(record.get("detection", {}), counts["train"]), *_health_sentences(record)]:
+        console.print(Text(sentence))
     for note in record["notes"]:
         console.print(f"Note: {note}", markup=False)
+
+
+def _detection_sentences(detection: dict[str, Any], num_pairs: int) -> list[str]:
+    """How many pairs are probably wrong, and how surely pairs made wrong on purpose are found again."""
+    if not detection.get("is_cross_fitted"):
+        return []
+    share, low, high = (detection[f"estimated_share{end}"] for end in ("", "_low", "_high"))
+    found = [
+        f"{name} {detection['found_again'][kind]:.3f}" for kind, name in FOUND_AGAIN if kind in detection["found_again"]
+    ]
+    return [
+        f"About {share:.1%} of the training pairs ({share * num_pairs:.0f}) have a wrong caption "
+        f"(90 % interval {low:.1%} to {high:.1%}; near misses are not counted).",
+        f"Pairs made wrong on purpose are told from the others (AUROC, .5 is chance): {', '.join(found)}.",
+    ]
+
+
+def _health_sentences(record: dict[str, Any]) -> list[str]:
+    return [f"{name.capitalize()}: {words}" for name, words in record.get("health", {}).get("words", {}).items()]
 
 
 def print_check(pairs: str, rejects: str | None) -> int:
@@ -48,6 +72,11 @@ def print_check(pairs: str, rejects: str | None) -> int:
     for image, caption in found.examples:
         examples.add_row(_text(image), _text(caption))
     console.print(examples)
+    if found.oddities:
+        odd = Table("caption", "what is odd", title=f"{found.oddities} captions look odd by themselves, such as")
+        for caption, reason in found.odd_examples:
+            odd.add_row(_text(caption), _text(reason))
+        console.print(odd)
     if found.reasons:
         reasons = Table("rows", "reason", title="Rejected")
         for reason, number in found.reasons.items():

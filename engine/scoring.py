@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from engine.crossfit.inputs import PairInputs
 from engine.curvature import Solution, SolveStatus
+from engine.directional import Features
 from engine.influence.disturbance import disturbances
 from engine.influence.estimate import Estimate
 from engine.influence.relative import parameter_changes, relative_influence
@@ -19,6 +22,8 @@ from engine.influence.self_influence import self_influence
 from engine.pairs import duplicate_groups
 from engine.predictions import VALIDATION, gradients
 from engine.signals import clip_scores, in_sample_suspicion, pair_losses, suggested_captions
+from engine.signals.duplicates import caption_conflicts, feature_matches
+from engine.signals.health import health
 from engine.study import Study
 
 TRACE_SCORES = (
@@ -69,9 +74,11 @@ class Scored:
     """pair_id, other_pair_id, influence: parts of influence_negative, the largest few per pair first"""
     solves: SolveRecord
     """what the solves were like"""
+    health: dict[str, Any]
+    """of the space of the training pairs' unit features: `engine.signals.health`, with `words`"""
     seconds: dict[str, float]
     """of the influence on the one query (gradient, solve, directional pass), of the sketches behind relative influence
-    and self-influence, and of the disturbs table"""
+    and self-influence, of the disturbs table, and of the columns beside"""
 
 
 def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str], SegmentedScores, Solution]]:
@@ -86,12 +93,15 @@ def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str]
         yield ids, _scores(study, directions), solution
 
 
-def scores_tables(study: Study, signals: pd.DataFrame, report: Callable[[int, int], None]) -> Scored:
+def scores_tables(
+    study: Study, signals: pd.DataFrame, inputs: PairInputs, report: Callable[[int, int], None]
+) -> Scored:
     """Everything about every training pair that the validation loss can tell.
 
     Args:
         study: features, batches, curvature.
         signals: the signals table; its suspicion stands in the scores as well.
+        inputs: penultimate features of the training pairs, in which copies of pictures are looked for.
         report: called with (done, 4).
     """
     seconds, started = {}, time.monotonic()
@@ -133,9 +143,16 @@ def scores_tables(study: Study, signals: pd.DataFrame, report: Callable[[int, in
     )
     table["lemon"] = signals["lemon"] if "lemon" in signals else float("nan")
     table["suggested_caption"] = suggested_captions(features.image, features.text, train["caption"].tolist())
-    table["duplicate_group"] = duplicate_groups(train)
-    report(4, 4)
-    return Scored(table, disturbs, SolveRecord.of([solution, change_solution, itself_solution]), seconds)
+    table = table.assign(**_copies(train, inputs, features))
+    found_health = health(features.image, features.text)
+    finished("table_seconds", 4)
+    return Scored(
+        table,
+        disturbs,
+        SolveRecord.of([solution, change_solution, itself_solution]),
+        {**asdict(found_health), "words": found_health.words},
+        seconds,
+    )
 
 
 def traces_table(
@@ -184,6 +201,13 @@ def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     return [
         side.assign(side=name, rank=np.arange(1, len(side) + 1)) for name, side in (("hurts", hurts), ("helps", helps))
     ]
+
+
+def _copies(train: pd.DataFrame, inputs: PairInputs, features: Features) -> dict[str, np.ndarray]:
+    """Which pairs show the same picture, by file, hash or features, and how far their captions disagree."""
+    matches = feature_matches(inputs.image, train["perceptual_hash"].to_numpy(dtype=object))
+    groups = duplicate_groups(train, matches)
+    return {"duplicate_group": groups, "caption_conflict": _column(caption_conflicts(groups, features.text))}
 
 
 def _sketched(estimate: Callable[..., tuple[Estimate, Solution]], study: Study, seed: int) -> tuple[Estimate, Solution]:

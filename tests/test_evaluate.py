@@ -34,6 +34,13 @@ def test_shuffled_captions_are_found_almost_surely(sample_run: RunFolder, truth)
     assert table.loc["all wrong captions", "suspicion"] > table.loc["all wrong captions", "clip_score"] > 0.85
 
 
+def test_cross_fitted_signals_stand_beside_those_of_the_model_itself(sample_run: RunFolder, truth) -> None:
+    table = detection_table(sample_run, truth).set_index("error kind")
+    assert set(table.columns) >= {"suspicion", "lemon", "similarity", "association", "clip_score", "influence"}
+    assert table.loc["shuffled", "association"] > 0.9
+    assert table.loc["all wrong captions", "suspicion"] > table.loc["all wrong captions", ["lemon", "similarity"]].max()
+
+
 def test_the_planted_cause_leads_the_culprits_and_similarity_finds_fewer(sample_run: RunFolder, truth) -> None:
     found = trace_back(sample_run, truth)
     assert len(found) >= 12 and len({one.confusion for one in found}) == 4

@@ -24,11 +24,24 @@ from engine.study import load_study
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = {"influence", "influence_positive", "influence_negative"}
 COLUMNS = {
-    "pairs": {"pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "row"},
+    "pairs": {
+        "pair_id",
+        "pair_index",
+        "image",
+        "caption",
+        "label",
+        "split",
+        "content_hash",
+        "thumbnail",
+        "row",
+        "oddity",
+        "oddity_reason",
+    },
     "rejects": {"row", "image", "reason"},
     "batches": {"segmentation", "batch_index", "pair_id"},
     "queries": {"query_id", "kind", "pair_id", "true_label", "predicted_label", "correct", "confidence", "loss"},
     "scores": {"pair_id", *ROLES, "influence_std", "relative_influence", "clip_score", "pair_loss", "suspicion"},
+    "signals": {"pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"},
     "disturbs": {"pair_id", "other_pair_id", "influence"},
     "traces": {"query_id", "pair_id", *ROLES, "relative_influence", "side", "rank"},
 }
@@ -44,7 +57,7 @@ def test_a_run_writes_every_table_with_its_columns_and_a_record(tmp_path: Path) 
         assert set(folder.table(name).columns) >= COLUMNS[name], name
     record = folder.record
     assert folder.is_finished and record["counts"] == {"train": 24, "validation": 10, "test": 8, "rejects": 0}
-    assert set(record["steps"]) == {"pairs", "batches", "features", "queries", "scores", "traces"}
+    assert set(record["steps"]) == {"pairs", "batches", "features", "queries", "signals", "scores", "traces"}
     assert record["cost"].keys() >= {"embedding_seconds", "scoring_seconds"}
     assert record["curvature"]["status"] == "The solve converged."
     for name in folder.table("pairs")["thumbnail"]:
@@ -210,7 +223,7 @@ SPECIFIED = {
     "pairs": "perceptual_hash width height source",
     "rejects": "caption source",
     "queries": "predicted_pair_id margin direction gallery",
-    "scores": "suspicion_rank suggested_caption duplicate_group self_influence self_influence_error "
+    "scores": "suspicion_rank suggested_caption duplicate_group caption_conflict self_influence self_influence_error "
     "parameter_change parameter_change_error",
     "traces": "influence_positive influence_negative",
 }

@@ -79,11 +79,14 @@ def _features(options: argparse.Namespace) -> None:
 
 def _detection(options: argparse.Namespace) -> None:
     chosen = DetectionOptions(**given_options(options, DetectionOptions))
+    from engine.detection.annotators import print_annotators
     from engine.detection.experiment import run_detection
     from engine.detection.report import print_detection
 
     folder = run_detection(RunFolder.open(options.run), chosen, console=Console(stderr=True))
     print_detection(folder)
+    if chosen.annotators:
+        print_annotators(folder)
     print(folder)
 
 

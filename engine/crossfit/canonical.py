@@ -60,11 +60,13 @@ def fit_canonical(image: Tensor, text: Tensor, weights: Tensor) -> CanonicalHead
     Args:
         image: penultimate image features, `[pairs, image_dim]`.
         text: penultimate text features of the pairs' captions, `[pairs, text_dim]`.
-        weights: how much each pair counts, `[pairs]`, ≥ 0.
+        weights: how much each pair counts, `[pairs]`, ≥ 0; if all are 0, pairs count alike.
 
     Returns:
         As many variates as the smaller side has dimensions.
     """
+    if not weights.any():  # where everything is suspect, nothing can be left out
+        weights = torch.ones_like(weights)
     share = (weights / weights.sum())[:, None]
     image_mean, text_mean = (share * image).sum(0), (share * text).sum(0)
     image, text = image - image_mean, text - text_mean

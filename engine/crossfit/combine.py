@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from engine.crossfit.detect import CrossFitOptions, CrossFitted, cross_fit
+from engine.crossfit.detect import CrossFitOptions, CrossFitted, cross_fit, obstacle
 from engine.crossfit.inputs import PairInputs
 from engine.crossfit.unseen_influence import SIGNS as INFLUENCE_SIGNS
+from engine.errors import PairsError
 from engine.signals import BESIDES, EVIDENCE
 from engine.signals.ranking import ranked
 
@@ -53,7 +54,12 @@ def detect(inputs: PairInputs, seed: int, report: Callable[[int, int], None] | N
 
     Returns:
         See `averaged`; attrs: signs of the signals, estimated_share.
+
+    Raises:
+        PairsError: if there is an `obstacle`.
     """
+    if reason := obstacle(inputs, CrossFitOptions()):
+        raise PairsError("pairs that can be cross-fitted", reason.rstrip("."), "Choose --detector ridge.")
     found = [cross_fit(inputs, CrossFitOptions(), number, report) for number in seeds_of(seed, DEFAULT_SEEDS)]
     table = averaged(seed_table(one) for one in found)
     table = table.drop(columns=[name for name in table if name.startswith("because_") or name == "suspicion_rank"])

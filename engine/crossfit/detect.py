@@ -18,13 +18,13 @@ from torch import Tensor
 
 from engine.crossfit.folds import image_folds
 from engine.crossfit.inputs import PairInputs
-from engine.crossfit.model_features import model_similarity
+from engine.crossfit.model_features import model_similarity, trusted_similarity
 from engine.crossfit.spaces import MOST_REFERENCES, FoldFitter
 from engine.crossfit.unseen_influence import LEAST_VALIDATION, unseen_influence
 from engine.signals import BESIDES, EVIDENCE, QUICK_EVIDENCE, Candidates, Signal, Space
 from engine.signals.confident_learning import class_probabilities
 from engine.signals.suspicion import MadeWrong, Suspected, learn_suspicion
-from engine.signals.wrong_on_purpose import ELSEWHERE, NEAR, wrong_captions
+from engine.signals.wrong_on_purpose import ELSEWHERE, NEAR, kinds_for, wrong_captions
 
 Report = Callable[[int, int], None]
 CANDIDATES_AT_ONCE = 1024
@@ -32,6 +32,8 @@ LEAST_PAIRS = 100
 """fewer training pairs are not cross-fitted: heads of a part of them would know nothing"""
 LEAST_MADE_WRONG = 20
 MOST_OF_ONE_CAPTION = 0.9
+ROUNDING = 1e-6
+"""features that differ by less, relative to the largest, are the same"""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,19 @@ def obstacle(inputs: PairInputs, options: CrossFitOptions) -> str | None:
         return "The training pairs have too few different pictures to cross-fit."
     if np.unique(inputs.caption_ids, return_counts=True)[1].max() > MOST_OF_ONE_CAPTION * len(inputs):
         return "Nearly all training pairs have the same caption: there is nothing to compare them with."
+    for kind, features in (("pictures", inputs.image), ("captions", inputs.text)):
+        if (features - features[0]).abs().max() <= ROUNDING * features.abs().max():
+            return f"All {kind} have the same features: there is nothing to tell them apart by."
     return None
 
 
-def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: Report | None = None) -> CrossFitted:
+def cross_fit(
+    inputs: PairInputs,
+    options: CrossFitOptions,
+    seed: int,
+    report: Report | None = None,
+    inputs_of_fold: Callable[[int], PairInputs] | None = None,
+) -> CrossFitted:
     """Score all pairs out of sample.
 
     Args:
@@ -73,8 +84,11 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
         options: folds and rounds.
         seed: of the folds and of the pairs made wrong.
         report: called with (done, total) folds.
+        inputs_of_fold: the same pairs as a model sees them that has not seen the fold (`folds_of`), which may then
+            testify itself; without, heads are fitted to `inputs`.
     """
-    fitter = _fitter(inputs, options, seed)
+    fitter = _fitter(inputs, options, seed, inputs_of_fold)
+    of_model = None if inputs_of_fold else trusted_similarity(inputs)
     trust = torch.ones(len(inputs), dtype=inputs.image.dtype, device=inputs.image.device)
     shares, influence, table, suspected = [], [], pd.DataFrame(), None
     has_influence = inputs.validation is not None and len(inputs.validation) >= LEAST_VALIDATION
@@ -85,14 +99,16 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
         found = _Scored(len(inputs), evidence, BESIDES if is_last else ())
         classes = _class_probabilities(inputs, fitter.folds, trust)
         for fold in range(options.folds):
-            heads, rows = fitter.heads(fold, trust), fitter.rows(fold)
-            space = fitter.space(fold, heads, trust, classes)
+            seen, rows = fitter.inputs_of_fold(fold), fitter.rows(fold)
+            heads = fitter.heads(fold, seen, trust)
+            testimony = model_similarity(seen) if inputs_of_fold else of_model
+            space = fitter.space(fold, seen, heads, trust, classes, testimony)
             found.add_own(space, rows)
             if is_last and has_influence:
                 influence.append(
-                    unseen_influence(inputs, rows, heads, space.logit_scale, seed).set_index(rows.cpu().numpy())
+                    unseen_influence(seen, rows, heads, space.logit_scale, seed).set_index(rows.cpu().numpy())
                 )
-            for kind in (ELSEWHERE, NEAR) if is_last else (ELSEWHERE,):
+            for kind in kinds_for(space) if is_last else set(kinds_for(space)) - {NEAR}:
                 found.add_wrong(kind, fold, wrong_captions(space, rows, kind, generator))
             if report:
                 report(number * options.folds + fold + 1, options.rounds * options.folds)
@@ -105,12 +121,20 @@ def cross_fit(inputs: PairInputs, options: CrossFitOptions, seed: int, report: R
     return CrossFitted(table, suspected, tuple(shares))
 
 
-def _fitter(inputs: PairInputs, options: CrossFitOptions, seed: int) -> FoldFitter:
-    folds = image_folds(inputs.image_ids, options.folds, seed)
+def folds_of(inputs: PairInputs, options: CrossFitOptions, seed: int) -> np.ndarray:
+    """The fold of each pair, `[pairs]`."""
+    return image_folds(inputs.image_ids, options.folds, seed)
+
+
+def _fitter(
+    inputs: PairInputs, options: CrossFitOptions, seed: int, inputs_of_fold: Callable[[int], PairInputs] | None
+) -> FoldFitter:
+    folds = folds_of(inputs, options, seed)
     references = np.arange(len(inputs))
     if len(inputs) > MOST_REFERENCES:
         references = np.sort(np.random.default_rng(seed).choice(len(inputs), MOST_REFERENCES, replace=False))
-    return FoldFitter(inputs, folds, torch.as_tensor(references, device=inputs.image.device), model_similarity(inputs))
+    positions = torch.as_tensor(references, device=inputs.image.device)
+    return FoldFitter(inputs, inputs_of_fold or (lambda fold: inputs), folds, positions)
 
 
 def _class_probabilities(inputs: PairInputs, folds: np.ndarray, trust: Tensor) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.errors import RunFolderPartial
 from engine.models.interface import Heads
 from engine.runs import RunFolder
+from engine.sources import HeadsSource
 from engine.study import load_features
 
 
@@ -63,7 +64,17 @@ def inputs_of_run(run: RunFolder) -> PairInputs:
     if not run.has("features"):
         raise RunFolderPartial("a run with its features", f"{run.path}", "Run its config.json again: it resumes.")
     source, classes = load_features(run.path / "features", run.config)
-    pairs = run.table("pairs")
+    return inputs_of(source, classes, run.table("pairs"))
+
+
+def inputs_of(source: HeadsSource, classes: tuple[str, ...], pairs: pd.DataFrame) -> PairInputs:
+    """The training pairs, with the validation pairs.
+
+    Args:
+        source: features of all pairs, and the heads.
+        classes: class names; empty without, then the labels are the classes.
+        pairs: the pairs table, all splits.
+    """
     names = classes or tuple(sorted(pairs["label"].dropna().unique()))
     known = {name: number for number, name in enumerate(names)}
     labels = pairs["label"].map(lambda name: known.get(name, -1)).to_numpy(dtype=np.int64)

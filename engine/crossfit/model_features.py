@@ -7,34 +7,38 @@ validation pairs fit: pairs that were learned fit better than pairs that were no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
-from torch import Tensor
 
 from engine.crossfit.inputs import PairInputs
+from engine.crossfit.spaces import Similarities
 from engine.directional import Features, HeadsFeatureMap
 from engine.signals import clip_scores
 
 LEAST_VALIDATION = 50
-MOST_ADVANTAGE = 0.53
-"""largest probability that a training pair fits better than a validation pair, with which the model may testify"""
+MOST_ADVANTAGE = 0.03
+ERRORS = 2.0
+"""the model may testify while the probability that a training pair fits better than a validation pair is at most ½ plus
+the larger of this advantage and so many standard errors"""
 
 
-def model_similarity(inputs: PairInputs) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Cosine of the images and captions at given positions by the model itself; None if it has learned the pairs.
-
-    None as well where there are too few validation pairs to tell.
-    """
+def trusted_similarity(inputs: PairInputs) -> Similarities | None:
+    """`model_similarity`; None if the model has learned the pairs, or with too few validation pairs to tell."""
     held_out = inputs.validation
     if held_out is None or len(held_out) < LEAST_VALIDATION:
         return None
     features = _unit_features(inputs)
     scores = torch.cat([clip_scores(features), clip_scores(_unit_features(held_out))]).cpu().numpy()
-    if roc_auc_score(np.arange(len(scores)) < len(inputs), scores) > MOST_ADVANTAGE:
+    error = np.sqrt((len(scores) + 1) / (12 * len(inputs) * len(held_out)))  # of Mann and Whitney's statistic
+    if roc_auc_score(np.arange(len(scores)) < len(inputs), scores) > 0.5 + max(MOST_ADVANTAGE, ERRORS * error):
         return None
+    return model_similarity(inputs)
+
+
+def model_similarity(inputs: PairInputs) -> Similarities:
+    """Cosine of the images and captions at given positions by the model itself."""
+    features = _unit_features(inputs)
     return lambda images, texts: (features.image[images] * features.text[texts]).sum(1)
 
 

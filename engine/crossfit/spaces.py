@@ -14,6 +14,7 @@ from engine.crossfit.canonical import CanonicalHeads, fit_canonical, weighted_co
 from engine.crossfit.inputs import PairInputs
 from engine.signals.interface import Space, Variates
 
+Similarities = Callable[[Tensor, Tensor], Tensor]
 MOST_REFERENCES = 4096
 LOGIT_SCALES = np.geomspace(5.0, 100.0, 14)
 MOST_FOR_CALIBRATION = 1024
@@ -24,32 +25,42 @@ class FoldFitter:
     """Fits spaces of folds of the same pairs."""
 
     inputs: PairInputs
+    inputs_of_fold: Callable[[int], PairInputs]
+    """the same pairs as a model sees them that has not seen the fold"""
     folds: np.ndarray
     """fold of each pair, `[pairs]`"""
     references: Tensor
     """see `Space.references`"""
-    model_similarity: Callable[[Tensor, Tensor], Tensor] | None
-    """see `Space.model_similarity`"""
 
     def rows(self, fold: int) -> Tensor:
         """Positions of the fold's pairs."""
         return torch.as_tensor(np.flatnonzero(self.folds == fold), device=self.inputs.image.device)
 
-    def heads(self, fold: int, trust: Tensor) -> CanonicalHeads:
-        """Heads fitted to the other folds, each pair weighted by its trust."""
+    def heads(self, fold: int, inputs: PairInputs, trust: Tensor) -> CanonicalHeads:
+        """Heads fitted to the other folds of `inputs`, each pair weighted by its trust."""
         others = torch.as_tensor(self.folds != fold, device=trust.device)
-        return fit_canonical(self.inputs.image[others], self.inputs.text[others], trust[others])
+        return fit_canonical(inputs.image[others], inputs.text[others], trust[others])
 
-    def space(self, fold: int, heads: CanonicalHeads, trust: Tensor, class_probabilities: np.ndarray | None) -> Space:
+    def space(
+        self,
+        fold: int,
+        inputs: PairInputs,
+        heads: CanonicalHeads,
+        trust: Tensor,
+        class_probabilities: np.ndarray | None,
+        model_similarity: Similarities | None,
+    ) -> Space:
         """All pairs as heads see them that were fitted without the fold.
 
         Args:
             fold: that is to be scored.
+            inputs: of the fold.
             heads: of the other folds.
             trust: probability so far that each pair is right, `[pairs]`.
             class_probabilities: see `Space`.
+            model_similarity: see `Space`.
         """
-        inputs, rows = self.inputs, self.rows(fold)
+        rows = self.rows(fold)
         image, text = heads.image_variates(inputs.image), heads.text_variates(inputs.text)
         correlations = weighted_correlations(image[rows], text[rows], trust[rows])
         unit_image, unit_text = normalize(image * heads.head_scale), normalize(text * heads.head_scale)
@@ -64,13 +75,14 @@ class FoldFitter:
             image_ids=torch.as_tensor(inputs.image_ids, device=trust.device),
             labels=inputs.labels,
             class_probabilities=class_probabilities,
-            model_similarity=self.model_similarity,
+            model_similarity=model_similarity,
         )
 
 
 def _calibrated(image: Tensor, text: Tensor, trust: Tensor) -> float:
     """The logit scale at which the pairs' contrastive loss is least: neither over- nor underconfident."""
-    some = slice(0, MOST_FOR_CALIBRATION)
+    # evenly over the fold: tables are often sorted by class
+    some = torch.linspace(0, len(image) - 1, min(len(image), MOST_FOR_CALIBRATION), device=image.device).long()
     similarity, trust = text[some] @ image[some].T, trust[some]
     return min(LOGIT_SCALES.tolist(), key=lambda scale: float((_losses(scale * similarity) * trust).sum()))
 

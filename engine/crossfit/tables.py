@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 
 from engine.crossfit.combine import averaged, seed_table, seeds_of
-from engine.crossfit.detect import CrossFitOptions, CrossFitted, cross_fit, obstacle
+from engine.crossfit.detect import CrossFitOptions, CrossFitted, cross_fit, folds_of, obstacle
 from engine.crossfit.inputs import PairInputs, inputs_of_run
 from engine.runs import RunFolder, write_json, write_table
 from engine.signals.reasons import reasons
 
 Report = Callable[[int, int], None]
 BECAUSE = "because_"
+SUSPECT = 0.5
+"""probability from which a pair is left out of the trainings that are repeated"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def signals_table(run: RunFolder, report: Report) -> Detected:
         return Detected(
             table, {"is_cross_fitted": False}, [f"{reason} Suspicion ranks by CLIP score and loss instead."]
         )
-    seeds = seeds_of(config.seed, config.detection_seeds)
+    seeds = seeds_of(config.seed, 1 if config.cross_fit else config.detection_seeds)
     tables, facts = [], []
     for number, seed in enumerate(seeds):
         table, fact = _one_seed(
@@ -62,6 +64,9 @@ def signals_table(run: RunFolder, report: Report) -> Detected:
         )
         tables.append(table)
         facts.append(fact)
+    if config.cross_fit:
+        table, fact = _refitted(run, inputs, options, seeds[0], tables[0]["p_wrong"].to_numpy() > SUSPECT, report)
+        tables, facts = [table], [fact]
     table = averaged(tables)
     because = table[[name for name in table if name.startswith(BECAUSE)]].rename(
         columns=lambda name: name.removeprefix(BECAUSE)
@@ -73,14 +78,29 @@ def signals_table(run: RunFolder, report: Report) -> Detected:
     return Detected(table, {**asdict(options), **_summary(facts)}, [])
 
 
+def _refitted(
+    run: RunFolder, inputs: PairInputs, options: CrossFitOptions, seed: int, suspects: np.ndarray, report: Report
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What one seed finds when the run's own training is repeated for every fold, without the suspects so far."""
+    from engine.crossfit.refits import Refits
+
+    refits = Refits(run, Path(run.config.cross_fit), folds_of(inputs, options, seed), suspects)
+    return _one_seed(run.path / "crossfit" / "refitted", inputs, options, seed, report, refits.inputs)
+
+
 def _one_seed(
-    folder: Path, inputs: PairInputs, options: CrossFitOptions, seed: int, report: Report
+    folder: Path,
+    inputs: PairInputs,
+    options: CrossFitOptions,
+    seed: int,
+    report: Report,
+    inputs_of_fold: Callable[[int], PairInputs] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """What one seed found, from its finished file where there is one."""
     path, facts_path = folder / f"seed-{seed}.parquet", folder / f"seed-{seed}.json"
     if not path.exists():
-        found = cross_fit(inputs, options, seed, report)
-        folder.mkdir(exist_ok=True)
+        found = cross_fit(inputs, options, seed, report, inputs_of_fold)
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(facts_path, _facts(found, seed))
         write_table(path, seed_table(found))  # last: its name says that the seed is finished
     return pd.read_parquet(path), json.loads(facts_path.read_text(encoding="utf-8"))

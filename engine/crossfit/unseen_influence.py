@@ -11,10 +11,13 @@ Cost: one gradient per cluster, and directional passes for 1 + clusters + sketch
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from engine.batches import consecutive_batches, seeded_segmentations
@@ -68,7 +71,7 @@ def unseen_influence(
     clusters = _clusters(torch.cat([features.image, features.text], 1), seed)
     loss = ClipLoss()
     queries = [_gradient(validation, loss, everyone.numpy())]
-    queries += [_gradient(validation, loss, np.flatnonzero(clusters == one)) for one in range(CLUSTERS)]
+    queries += [_gradient(validation, loss, np.flatnonzero(clusters == one)) for one in np.unique(clusters)]
 
     conflicts = np.stack([inputs.caption_ids, inputs.image_ids], 1)[rows.cpu().numpy()]
     segmentations, _ = seeded_segmentations(conflicts, min(BATCH_SIZE, len(rows)), 1, seed)
@@ -104,7 +107,10 @@ def _gradient(validation: HeadsFeatureMap, loss: ClipLoss, positions: np.ndarray
 
 
 def _clusters(points: Tensor, seed: int) -> np.ndarray:
-    return KMeans(CLUSTERS, n_init=1, random_state=seed).fit_predict(points.cpu().numpy())
+    """Cluster of each point, of at most `CLUSTERS`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer clusters
+        return KMeans(CLUSTERS, n_init=1, random_state=seed).fit_predict(points.cpu().numpy())
 
 
 def _relatedness(own: HeadsFeatureMap, validation: Features, clusters: np.ndarray) -> Tensor:
@@ -115,7 +121,7 @@ def _relatedness(own: HeadsFeatureMap, validation: Features, clusters: np.ndarra
     means = torch.stack(
         [
             torch.cat([validation.image[members == one].mean(0), validation.text[members == one].mean(0)])
-            for one in range(CLUSTERS)
+            for one in np.unique(clusters)
         ]
     )
     near = torch.cosine_similarity(means[:, None], torch.cat([features.image, features.text], 1)[None], dim=2)

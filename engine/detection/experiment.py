@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,8 @@ import pandas as pd
 from rich.console import Console
 
 from engine.crossfit.inputs import PairInputs, inputs_of_run
+from engine.detection.annotators import simulate_annotators
+from engine.detection.cells import TRUTH, rows_of
 from engine.detection.detectors import Detector, detector
 from engine.detection.judge import FIGURES, figures, resample_weights
 from engine.detection.made_wrong import made_wrong
@@ -30,23 +30,6 @@ from engine.errors import RunFolderDamaged
 from engine.locks import locked_folder
 from engine.progress import RunProgress
 from engine.runs import RunFolder, finished_as, write_json, write_table
-
-TRUTH = ("pair_id", "caption_of", "is_wrong", "is_judged")
-"""columns of a cell's table that the detector never saw; the others are its own"""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One finished cell."""
-
-    facts: dict[str, Any]
-    """its row in cells.parquet"""
-    signals: pd.DataFrame
-    """pair_id and every column of the detector"""
-    is_wrong: pd.Series
-    """bool, index pair_id"""
-    is_judged: pd.Series
-    """bool, index pair_id: False where the truth does not say"""
 
 
 def run_detection(
@@ -75,21 +58,17 @@ def run_detection(
     with locked_folder(folder, "an experiment that nobody else is computing"):
         if not (folder / "detection.html").exists():
             _experiment(run, inputs, options, detect, folder, console)
+        if options.annotators:
+            _annotators(folder, options, console)
     return folder
 
 
-def finished_cells(folder: Path) -> Iterator[Cell]:
-    """The finished cells of an experiment in the order they were computed.
-
-    What learns from decisions is simulated on these: nothing has to be detected again.
-
-    Args:
-        folder: of the experiment.
-    """
-    for facts in _rows(folder / "cells.parquet"):
-        table = pd.read_parquet(folder / "cells" / f"{facts['cell']}.parquet").set_index("pair_id", drop=False)
-        own = table.drop(columns=[name for name in TRUTH if name != "pair_id"]).reset_index(drop=True)
-        yield Cell(facts, own, table["is_wrong"], table["is_judged"])
+def _annotators(folder: Path, options: DetectionOptions, console: Console | None) -> None:
+    with (
+        RunProgress(folder / "progress.json", 1, console).running() as progress,
+        progress.step(0, "Simulating annotators", len(options.cells)) as report,
+    ):
+        simulate_annotators(folder, options.annotators, report)
 
 
 def _experiment(
@@ -106,7 +85,7 @@ def _experiment(
     train = pairs[pairs["split"] == "train"]
     with RunProgress(folder / "progress.json", 2, console).running() as progress:
         with progress.step(0, "Detecting", len(options.cells)) as report:
-            rows = _rows(folder / "cells.parquet")
+            rows = rows_of(folder / "cells.parquet")
             for number, (kind, ratio, seed) in enumerate(options.cells):
                 if number >= len(rows):
                     rows.append(_cell(inputs, train, options, detect, kind, ratio, seed, folder / "cells"))
@@ -195,7 +174,3 @@ def _figures(folder: Path, cells: pd.DataFrame) -> np.ndarray:
             f"{len(FIGURES)} figures per signal", f"{found.shape[-1]} in {folder}", "Delete that folder."
         )
     return found
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return pd.read_parquet(path).to_dict("records") if path.exists() else []

@@ -16,6 +16,8 @@ RECORDED = "recorded"
 """noise that the data set has already, known from a column"""
 NOISE_KINDS = (*PLANTED, RECORDED)
 LARGEST_RATIO = 0.9
+NEVER_MATTERS = ("annotators",)
+"""options that no cell depends on"""
 ACTIONS = ("drop", "relabel")
 ARMS = ("none", "flagged", "random", "oracle")
 """ways of cleaning, see engine/detection/cleaning.py"""
@@ -100,9 +102,9 @@ class NoiseOptions:
 
     @property
     def key(self) -> str:
-        """Eight hex digits that change with every option."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        """Eight hex digits that change with every option that changes a cell."""
+        values = {name: value for name, value in dataclasses.asdict(self).items() if name not in NEVER_MATTERS}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
     def cells_at(self, ratios: tuple[float, ...]) -> list[tuple[str, float | None, int]]:
         """Noise kind, ratio (None for recorded noise) and seed of each cell, in the order they are computed.
@@ -122,9 +124,11 @@ class DetectionOptions(NoiseOptions):
     """
 
     ratios: tuple[float, ...] = _option("shares of the training pairs that are made wrong", (0.1, 0.2, 0.3))
+    annotators: int = _option("simulated annotators per repetition, who decide 100 pairs each; 0 for none", 4)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _at_least(self, "annotators", 0)
         object.__setattr__(self, "ratios", tuple(self.ratios))
         if not all(0 < ratio <= LARGEST_RATIO for ratio in self.ratios) or not self.ratios:
             raise ConfigError(f"--ratios above 0 and at most {LARGEST_RATIO}", f"{self.ratios}", "Change them.")
@@ -147,7 +151,9 @@ class UsefulnessOptions(NoiseOptions):
     action: str = _option(
         "what happens to the flagged pairs: drop, or relabel (they get their own captions back)", "drop"
     )
-    share: float | None = _option("share of the pairs that is flagged; default: what the detector estimates", None)
+    share: float | None = _option(
+        "share of the pairs that is flagged; default: those that are more probably wrong than right", None
+    )
     epochs: int = _option("of every training of the heads", 20)
     learning_rate: float = _option("highest learning rate of AdamW", 1e-3)
     train_damping: float = _option("λ of the penalty λ/2 ‖θ − θ_start‖² in training", 0.0)

@@ -88,10 +88,11 @@ def _cell(
 ) -> dict[str, Any]:
     given, noise = made_wrong(bench.inputs, bench.train, options, kind, ratio, seed)
     table = detect(given, seed)
-    share = options.share or table.attrs.get("estimated_share")
-    if share is None:
-        raise ConfigError("--share, or a detector that estimates it", "neither", "Give --share.")
-    count, suspicion = round(share * len(given)), table["suspicion"].to_numpy()
+    if options.share is None and "p_wrong" not in table:
+        raise ConfigError("--share, or a detector that estimates probabilities", "neither", "Give --share.")
+    probably = 0 if options.share else int((table["p_wrong"] > 0.5).sum())
+    count = round(options.share * len(given)) if options.share else probably
+    suspicion = table["suspicion"].to_numpy()
     chosen = {arm: chosen_pairs(arm, suspicion, noise, count, seed) for arm in ARMS}
     started = time.monotonic()
     answers = [

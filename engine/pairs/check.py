@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from engine.pairs.duplicates import duplicate_groups
+from engine.pairs.oddities import caption_oddities
 from engine.pairs.splits import read_pair_table
 from engine.runs import finished_as, storage_errors
 from engine.spreadsheets import guarded
@@ -32,6 +33,10 @@ class PairsCheck:
     """accepted pairs whose image is an exact or near copy of another pair's"""
     examples: tuple[tuple[str, str], ...]
     """(image, caption) of the first accepted pairs"""
+    oddities: int
+    """accepted pairs whose caption looks odd by itself"""
+    odd_examples: tuple[tuple[str, str], ...]
+    """(caption, what is odd about it) of the oddest, each caption once"""
     reasons: Mapping[str, int]
     """reason → rejected rows, most frequent first"""
     notes: tuple[str, ...]
@@ -55,6 +60,10 @@ def check_pairs(
     if rejects_csv is not None:
         _write_rejects(found.rejects, Path(rejects_csv))
     first = found.pairs.head(NUM_EXAMPLES)
+    odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
+    odd["caption"] = found.pairs["caption"].to_numpy()
+    odd = odd[odd["oddity"] > 0].sort_values("oddity", ascending=False, kind="stable")
+    oddest = odd.drop_duplicates("caption").head(NUM_EXAMPLES)
     return PairsCheck(
         rows=len(found.pairs) + len(found.rejects),
         accepted=len(found.pairs),
@@ -63,6 +72,8 @@ def check_pairs(
         splits=found.pairs["split"].value_counts().to_dict(),
         duplicates=int((duplicate_groups(found.pairs) >= 0).sum()),
         examples=tuple(zip(first["image"], first["caption"], strict=True)),
+        oddities=len(odd),
+        odd_examples=tuple(zip(oddest["caption"], oddest["oddity_reason"], strict=True)),
         reasons=found.rejects["reason"].value_counts().to_dict(),
         notes=found.notes,
     )

@@ -7,7 +7,9 @@ each counted by its trust t_k:
 
 The contrastive loss of a batch of all references, one side at a time. Among the pairs whose captions (or images) are
 nearest to the candidate's own, the same loss asks the harder question: does it fit better than what is alike? Near
-misses, such as the caption of a similar scene, show only there. Cost: a matrix product per side, shared by the losses.
+misses, such as the caption of a similar scene, show only there. Trust plays no part among the nearest, and neighbours
+with the very same caption compete: then the question is whether the picture is a good one for its caption. Cost: a
+matrix product per side, shared by the losses.
 """
 
 from __future__ import annotations

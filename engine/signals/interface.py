@@ -117,13 +117,19 @@ class Candidates:
     def log_rivalry(self) -> Tensor:
         """Log of how far each reference is a wrong answer for the candidate, `[candidates, references]`.
 
-        The log of its trust; −inf for references with a picture or a caption of the candidate's own two pairs.
+        The log of its trust; −inf for the candidate's own two pairs, and for references with the same picture or the
+        same caption. Other pairs with the caption that the candidate's image had before it was made wrong do compete,
+        as they do for a pair that came wrong.
         """
         space, refs = self.space, self.space.references
         same = torch.zeros(len(self.images), len(refs), dtype=torch.bool, device=refs.device)
-        for ids in (space.caption_ids, space.image_ids):
-            for rows in (self.images, self.texts):
-                same |= ids[rows][:, None] == ids[refs]
+        for mine, theirs in (
+            (space.caption_ids[self.texts], space.caption_ids[refs]),
+            (space.image_ids[self.images], space.image_ids[refs]),
+            (self.images, refs),
+            (self.texts, refs),
+        ):
+            same |= mine[:, None] == theirs
         return space.trust[refs].clamp(min=LEAST_TRUST).log().expand(same.shape).masked_fill(same, float("-inf"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -23,6 +25,8 @@ WORDS = {
 }
 """by signal; two signals that say the same have the same words"""
 LOWERS_LOSS = "without it the validation loss would be lower"
+ODD = 0.5
+"""oddity from which on a caption's own look is among the reasons"""
 
 
 def reasons(contributions: pd.DataFrame, influence: np.ndarray | None = None) -> list[str]:
@@ -52,3 +56,17 @@ def reasons(contributions: pd.DataFrame, influence: np.ndarray | None = None) ->
         sentence = "; ".join(chosen)
         found.append(f"{sentence[:1].upper()}{sentence[1:]}." if sentence else "")
     return found
+
+
+def with_oddities(sentences: Iterable[str], oddity: Iterable[float], words: Iterable[str | None]) -> list[str]:
+    """The reasons to suspect each pair, with what is odd about its caption where that is plain (`ODD`).
+
+    Args:
+        sentences: of `reasons`, `[pairs]`.
+        oddity: 0 … 1, `[pairs]`.
+        words: what is odd, as a sentence; None where nothing is, `[pairs]`.
+    """
+    return [
+        f"{sentence} Its caption looks odd: {odd}".lstrip() if score >= ODD else sentence
+        for sentence, score, odd in zip(sentences, oddity, words, strict=True)
+    ]

@@ -7,11 +7,14 @@ share π of the own pairs is wrong in that way, then exactly
     P(wrong | x) = π g(x)
 
 although the own pairs are not clean (learning from positive and unlabelled data; Elkan and Noto 2008). Ordering by g is
-optimal for the kind of wrong pair that was made. Two kinds are made: captions from elsewhere, whose share is
-estimated (`share.py`), and near misses, which cannot be told from right pairs surely enough to count them; they get
-a fixed small weight, so that they decide where captions from elsewhere are rare:
+optimal for the kind of wrong pair that was made. Two kinds are counted: captions from elsewhere, and, where pairs have
+classes, captions of a class that theirs is confused with; the share of each is estimated (`share.py`). Near misses
+cannot be told from right pairs surely enough to count them. All kinds together get a fixed small weight, so that they
+decide where the counted ones are rare:
 
-    suspicion ~ log [ π̂ g_elsewhere(x) + 0.02 g_any(x) ]
+    suspicion ~ log [ π̂_elsewhere g_elsewhere(x) + π̂_confused g_confused(x) + 0.02 g_any(x) ]
+
+A pair that was confused looks much like one from elsewhere, so the two shares are not added: the larger is reported.
 
 The classifiers are regularised logistic regressions, each applied to folds that it was not fitted to.
 """
@@ -23,9 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.signals.share import Share, share_of_wrong
-from engine.signals.wrong_on_purpose import ELSEWHERE
+from engine.signals.wrong_on_purpose import CONFUSED, ELSEWHERE
 
-NEAR_WEIGHT = 0.02
+COUNTED = (ELSEWHERE, CONFUSED)
+ANY_WEIGHT = 0.02
 LEAST_SHARE = 0.002
 REGULARISATION = 0.003
 """C of scikit-learn's logistic regression: signals say nearly the same, so weights are kept close together"""
@@ -71,20 +75,36 @@ def learn_suspicion(own: np.ndarray, folds: np.ndarray, made_wrong: dict[str, Ma
         seed: of subsets and of the bootstrap.
     """
     own, made_wrong = _standardised(own, made_wrong)
-    kinds = list(made_wrong)
-    score, of_made, contributions = _cross_fitted(own, folds, made_wrong, [ELSEWHERE], seed)
-    share = share_of_wrong(score, of_made[ELSEWHERE], seed)
-    if len(kinds) > 1:
-        any_score, of_any, _ = _cross_fitted(own, folds, made_wrong, kinds, seed)
-        score = _either(score, any_score, share)
-        of_made = {kind: _either(of_made[kind], of_any[kind], share) for kind in kinds}
-    p_wrong = np.minimum(1.0, share.value * _density_ratio(score, of_made[ELSEWHERE]))
+    counted = [kind for kind in COUNTED if kind in made_wrong]
+    fits = {kind: _cross_fitted(own, folds, made_wrong, [kind], seed) for kind in counted}
+    shares = {kind: share_of_wrong(fit.own, fit.made_wrong[kind], seed) for kind, fit in fits.items()}
+    largest = max(counted, key=lambda kind: shares[kind].value)
+    weights = [max(shares[kind].value, LEAST_SHARE) for kind in counted]
+    if len(made_wrong) > 1:
+        fits["any"] = _cross_fitted(own, folds, made_wrong, list(made_wrong), seed)
+        weights.append(ANY_WEIGHT)
+    score = _either([fit.own for fit in fits.values()], weights)
+    of_made = {kind: _either([fit.made_wrong[kind] for fit in fits.values()], weights) for kind in made_wrong}
+    p_wrong = np.minimum(1.0, shares[largest].value * _density_ratio(score, of_made[largest]))
     found_again = {kind: _area(score, values) for kind, values in of_made.items()}
-    return Suspected(score, p_wrong, share, contributions, found_again)
+    return Suspected(score, p_wrong, shares[largest], fits[largest].contributions, found_again)
 
 
-def _either(elsewhere: np.ndarray, anything: np.ndarray, share: Share) -> np.ndarray:
-    return np.logaddexp(elsewhere + np.log(max(share.value, LEAST_SHARE)), anything + np.log(NEAR_WEIGHT))
+@dataclass(frozen=True)
+class _Fit:
+    """A cross-fitted classifier's log odds."""
+
+    own: np.ndarray
+    """`[pairs]`"""
+    made_wrong: dict[str, np.ndarray]
+    """by kind, `[candidates]`"""
+    contributions: np.ndarray
+    """see `Suspected`"""
+
+
+def _either(log_odds: list[np.ndarray], weights: list[float]) -> np.ndarray:
+    """Log of the weighted sum of odds."""
+    return np.logaddexp.reduce([odds + np.log(weight) for odds, weight in zip(log_odds, weights, strict=True)])
 
 
 def _standardised(own: np.ndarray, made_wrong: dict[str, MadeWrong]) -> tuple[np.ndarray, dict[str, MadeWrong]]:
@@ -104,12 +124,8 @@ def _standardised(own: np.ndarray, made_wrong: dict[str, MadeWrong]) -> tuple[np
 
 def _cross_fitted(
     own: np.ndarray, folds: np.ndarray, made_wrong: dict[str, MadeWrong], kinds: list[str], seed: int
-) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
-    """Log odds that a pair is one of `kinds`, by classifiers of the other folds.
-
-    Returns:
-        Of the own pairs, of all made wrong ones by kind, and the contributions of the signals for own pairs.
-    """
+) -> _Fit:
+    """Log odds that a pair is one of `kinds`, by classifiers of the other folds."""
     from sklearn.linear_model import LogisticRegression
 
     scores, contributions = np.zeros(len(own)), np.zeros_like(own)
@@ -135,7 +151,7 @@ def _cross_fitted(
             there = made.folds == fold
             if there.any():
                 wrong_scores[kind][there] = found.decision_function(made.signals[there])
-    return scores, wrong_scores, contributions
+    return _Fit(scores, wrong_scores, contributions)
 
 
 def _some(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -10,14 +10,17 @@ import torch
 
 from engine.cli import main
 from engine.crossfit.inputs import PairInputs, inputs_of_run
+from engine.detection.cells import finished_cells
 from engine.detection.detectors import ridge_detector
-from engine.detection.experiment import finished_cells, run_detection
+from engine.detection.experiment import run_detection
 from engine.detection.judge import FIGURES, auroc
 from engine.detection.options import DetectionOptions
 from engine.errors import ConfigError, RunFolderDamaged, RunFolderPartial
 from engine.runs import RunFolder
 
-OPTIONS = DetectionOptions(noise=("shuffled", "confusion"), ratios=(0.1, 0.3), seeds=2, resamples=50)
+OPTIONS = DetectionOptions(
+    noise=("shuffled", "confusion"), ratios=(0.1, 0.3), seeds=2, resamples=50, detector="ridge"
+)  # the default one takes seconds a cell
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,7 @@ def test_every_setting_is_judged_and_what_is_kept_agrees_with_what_is_said(done:
 
 
 def test_a_killed_experiment_goes_on_and_ends_with_the_same_figures(features_run: RunFolder) -> None:
-    options = DetectionOptions(noise=("shuffled",), ratios=(0.2,), seeds=3, resamples=20)
+    options = DetectionOptions(noise=("shuffled",), ratios=(0.2,), seeds=3, resamples=20, detector="ridge")
     calls: list[int] = []
 
     def dying(inputs: PairInputs, seed: int) -> pd.DataFrame:
@@ -119,6 +122,7 @@ def test_the_detector_sees_the_noise_and_never_the_truth(features_run: RunFolder
 
 def test_recorded_noise_is_read_from_a_column_or_a_table(features_run: RunFolder, tmp_path: Path, capsys) -> None:
     arguments = ["evaluate", "detection", str(features_run.path), "--noise", "recorded", "--seeds", "1"]
+    arguments += ["--detector", "ridge"]
     assert main([*arguments, "--truth-column", "clean_label", "--resamples", "20"]) == 0
     printed = capsys.readouterr().out
     assert "recorded" in printed and "Share of wrong pairs" in printed

@@ -114,8 +114,10 @@ def test_the_command_goes_on_where_it_was_and_says_what_it_lacks(features_run: R
         "2",
         "--epochs",
         "1",
+        "--detector",
+        "ridge",
     ]
-    assert main(arguments) == 1
+    assert main(arguments) == 1  # ridge estimates no share
     assert "--share" in capsys.readouterr().err
     assert main([*arguments, "--share", "0.2", "--resamples", "20"]) == 0
     printed = capsys.readouterr().out
@@ -131,7 +133,7 @@ def test_the_command_goes_on_where_it_was_and_says_what_it_lacks(features_run: R
         calls.append(seed)
         return ridge_detector(inputs, seed)
 
-    again = UsefulnessOptions(noise=("shuffled",), seeds=2, epochs=1, share=0.2, resamples=20)
+    again = UsefulnessOptions(noise=("shuffled",), seeds=2, epochs=1, share=0.2, resamples=20, detector="ridge")
     assert run_usefulness(features_run, again, counted) == folder and calls == [1]
     assert json.loads((folder / "summary.json").read_text())["arms"] == json.loads(before)["arms"]
     for wrong in ({"action": "odd"}, {"ratio": 0.0}, {"share": 2.0},

@@ -27,6 +27,17 @@ def test_a_check_counts_what_can_be_used_and_what_not(path):
     assert list(found.reasons.items()) == [(MISSING, 3), (NO_CAPTION, 1)]
 
 
+def test_captions_that_look_odd_are_counted_with_the_oddest_as_examples(picture, table):
+    captions = ["a red fox in the snow", "a dog asleep on a mat", "two cats on a wall", "a bird above the sea"] * 3
+    captions[4:7] = ["IMG_2041.jpg", "IMG_2041.jpg", "birds that fly over the"]
+    found = check_pairs(table([{"path": picture(f"{i}.png", i), "Title": text} for i, text in enumerate(captions)]))
+    assert (found.accepted, found.oddities) == (12, 3)
+    assert found.odd_examples == (
+        ("IMG_2041.jpg", "It is a file name."),
+        ("birds that fly over the", "It ends in the middle of a sentence."),
+    )
+
+
 def test_the_rejects_are_written_so_that_no_spreadsheet_runs_them(path, tmp_path):
     check_pairs(path, rejects_csv=tmp_path / "rejects.csv")
     with (tmp_path / "rejects.csv").open(encoding="utf-8-sig", newline="") as file:

@@ -10,6 +10,7 @@ from engine.batches import BatchSegmentation
 from engine.contrastive import ClipLoss
 from engine.directional import Features
 from engine.signals import clip_scores, in_sample_suspicion, pair_losses, suggested_captions
+from engine.signals.reasons import with_oddities
 
 
 def test_the_clip_score_is_the_cosine_of_a_pair() -> None:
@@ -100,3 +101,8 @@ def test_a_missing_value_is_middling_and_a_tie_goes_to_the_larger_loss() -> None
     assert gap["suspicion"][1] == pytest.approx((0.5 + 2 / 3) / 2)
     tie = in_sample_suspicion(table(clip_score=[0.1, 0.9], pair_loss=[1.0, 2.0]))
     assert tie["suspicion"].nunique() == 1 and tie["suspicion_rank"].tolist() == [2, 1]
+
+
+def test_only_a_plainly_odd_caption_is_named_among_the_reasons() -> None:
+    found = with_oddities(["A fits badly.", "", ""], [0.3, 0.9, 0.0], ["It is long.", "It is a file name.", None])
+    assert found == ["A fits badly.", "Its caption looks odd: It is a file name.", ""]
