@@ -44,9 +44,18 @@ DEFENDED_IN_WORDS = (
     "better without it."
 )
 SHARE_CAVEAT = (
+    "Near misses (a wrong colour or number) are not counted, and of classes that are often confused only what can be "
+    "told: take it as **at least** this many."
+)
+SHARE_CAVEAT_WITHOUT_CLASSES = (
     "Near misses (a wrong colour or number) and mistakes made so often that they look normal (every fox called a cat) "
     "are not counted: take it as **at least** this many."
 )
+MADE_WRONG_WORDS = {
+    "elsewhere": "captions from elsewhere",
+    "confused": "captions of a class often confused with theirs",
+    "near": "near misses",
+}
 NOT_CROSS_FITTED = (
     "This needs at least 100 training pairs and a run of this version. "
     "Run an older one again under another `--name`. Until then pairs are ranked by CLIP score and loss."
