@@ -15,6 +15,7 @@ from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import image_path, open_image
 from engine.review import DecisionStore
+from engine.review.blind import BlindStore
 from engine.runs import RunFolder
 
 PAIR_COLUMNS = ["pair_id", "pair_index", "image", "caption", "label", "split", "width", "height", "thumbnail", "source"]
@@ -49,6 +50,11 @@ def advice(run: RunFolder, store: DecisionStore) -> Advice:
     return _advice(str(run.path), run.revision, decisions_place(), store.revision())
 
 
+def pairs_to_learn(run: RunFolder) -> Pairs:
+    """The pairs of a run that has signals, made comparable for learning."""
+    return _pairs_to_learn(str(run.path), run.revision)
+
+
 def suggestions(run: RunFolder) -> pd.DataFrame | None:
     """Suggested captions of a run, the best first, indexed by pair_id; None if it has no such table."""
     return _suggestions(str(run.path), run.revision)
@@ -72,6 +78,16 @@ def _store(place: str) -> DecisionStore:
 def decision_store() -> DecisionStore:
     """The store the dashboard was started with; opened once."""
     return _store(decisions_place())
+
+
+@st.cache_resource
+def _blind_store(place: str) -> BlindStore:
+    return BlindStore.open(place)
+
+
+def blind_store() -> BlindStore:
+    """The store of blind checks, in the database of the decisions; opened once."""
+    return _blind_store(decisions_place())
 
 
 @st.cache_resource(max_entries=32)

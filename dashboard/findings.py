@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from dashboard.wording import SIGNALS
+from dashboard.wording import MADE_WRONG_WORDS, SHARE_CAVEAT, SHARE_CAVEAT_WITHOUT_CLASSES, SIGNALS
 from engine.learning.table import VERDICTS
 
 HALF = 0.5
@@ -44,15 +44,23 @@ class WrongShare:
         low, high = round(self.low * self.num_pairs), round(self.high * self.num_pairs)
         return f"{percent(self.value)} · with 90 % confidence {low:,} to {high:,} pairs"
 
+    def caveat_in_words(self) -> str:
+        """What the estimate leaves out."""
+        return SHARE_CAVEAT if "confused" in self.found_again else SHARE_CAVEAT_WITHOUT_CLASSES
+
     def reliability_in_words(self) -> str:
         """How surely wrong pairs are recognised."""
-        kinds = {"elsewhere": "captions taken from elsewhere", "near": "near misses, captions of similar pictures,"}
         parts = [
-            f"{kinds[kind]} are told apart in **{round(100 * area)} of 100** comparisons"
-            for kind, area in self.found_again.items()
-            if kind in kinds
+            f"**{round(100 * self.found_again[kind])}** with {words}"
+            for kind, words in MADE_WRONG_WORDS.items()
+            if kind in self.found_again
         ]
-        return f"Tested on pairs made wrong on purpose: {'; '.join(parts)}. 50 would be guessing." if parts else ""
+        if not parts:
+            return ""
+        return (
+            "Tested on pairs made wrong on purpose: of 100 comparisons with the data set's own pairs, the wrong one is "
+            f"told in {', '.join(parts)}. 50 would be guessing."
+        )
 
 
 def wrong_share(record: dict[str, Any]) -> WrongShare | None:
@@ -71,6 +79,20 @@ def wrong_share(record: dict[str, Any]) -> WrongShare | None:
         record["counts"]["train"],
         found["found_again"],
     )
+
+
+def good_to_know(record: dict[str, Any], scores: pd.DataFrame) -> list[str]:
+    """Notes of the run, copies among its pictures, and how healthy its space is, one sentence each.
+
+    Args:
+        record: `RunFolder.record`; runs of an earlier version say nothing of health.
+        scores: of the training pairs.
+    """
+    groups = scores.loc[scores["duplicate_group"] >= 0, "duplicate_group"]
+    known = [f"The validation loss is {record['metrics']['validation_loss']:.3f} nats per pair.", *record["notes"]]
+    if len(groups):
+        known.append(f"{len(groups)} training pairs share a picture with another one ({groups.nunique()} groups).")
+    return [*known, *(record.get("health") or {}).get("words", {}).values()]
 
 
 def percent(share: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,7 +78,7 @@ def _tile(row: dict[str, Any], run_id: str, decisions: pd.DataFrame) -> dict[str
         "thumbnail_url": thumbnail_url(run_id, _text(row.get("thumbnail"))),
         "caption": row["caption"],
         "label": _text(row.get("label")),
-        "why": why.partition(";")[0].rstrip(".") or None,
+        "why": re.split(r"; |\. ", why)[0].rstrip(".") or None,
         "why_in_full": why,
         "badges": badges(row),
         "influence_positive": _number(row.get("influence_positive")),

@@ -44,9 +44,18 @@ DEFENDED_IN_WORDS = (
     "better without it."
 )
 SHARE_CAVEAT = (
+    "Near misses (a wrong colour or number) are not counted, and of classes that are often confused only what can be "
+    "told: take it as **at least** this many."
+)
+SHARE_CAVEAT_WITHOUT_CLASSES = (
     "Near misses (a wrong colour or number) and mistakes made so often that they look normal (every fox called a cat) "
     "are not counted: take it as **at least** this many."
 )
+MADE_WRONG_WORDS = {
+    "elsewhere": "captions from elsewhere",
+    "confused": "captions of a class often confused with theirs",
+    "near": "near misses",
+}
 NOT_CROSS_FITTED = (
     "This needs at least 100 training pairs and a run of this version. "
     "Run an older one again under another `--name`. Until then pairs are ranked by CLIP score and loss."
@@ -66,6 +75,16 @@ PROPOSAL_WORDS = {"likely wrong": "Likely wrong", "uncertain": "Uncertain", "aud
 PROPOSALS_IN_WORDS = (
     "**Random check**: drawn by lot; these tell how many wrong pairs are left. "
     "**Uncertain**: your answer teaches the ranking most. **Likely wrong**: mistakes worth taking out now."
+)
+
+BLIND_IN_WORDS = (
+    "Twenty cards whose answer is known: some pairs look right beyond doubt, some got the caption of another pair. "
+    "You decide them without knowing which is which, and see how many you recognised. Your answers here are kept apart "
+    "and never become decisions."
+)
+RIGHT_ANYWAY_IN_WORDS = (
+    "**Where you and the check differ.** A pair that *looked right to the ranking* may still be wrong: if you are "
+    "sure, open it and decide it, for it is a mistake that the ranking missed."
 )
 
 _OTHER_CAPTIONS, _OTHER_PICTURES = "Other captions fit this picture better", "The caption fits other pictures better"

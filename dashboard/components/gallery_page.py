@@ -1,9 +1,16 @@
-"""The gallery wired to the store of decisions: what the pages with tiles share."""
+"""The gallery wired to the stores: what the pages with tiles share.
+
+The browser's log is one for all galleries, and may come late: decisions and answers to cards of a blind check can
+arrive together, on any page. Each goes where it belongs.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import cache
@@ -11,13 +18,36 @@ from dashboard.components.gallery import Action, gallery
 from dashboard.state import annotator, go, store
 from engine.errors import EcifError
 from engine.review import Decision
+from engine.review.blind import BlindAnswer
 from engine.runs import RunFolder
 
 FAILED = "decisions_error"
 
 
+@dataclass(frozen=True)
+class Decidable:
+    """What may be decided: the pairs of a run, and cards of blind checks, which are asked for only when needed."""
+
+    pair_ids: pd.Index
+
+    @cached_property
+    def cards(self) -> set[str]:
+        """Addresses of all cards."""
+        return set(cache.blind_store().items()["card"])
+
+    def __contains__(self, address: str) -> bool:
+        """Whether `address` is a pair_id or a card."""
+        return address in self.pair_ids or address in self.cards
+
+
 def deciding_gallery(
-    tiles: list[dict[str, Any]], run: RunFolder, suspicion: dict[str, float], *, key: str, bar_scale: float
+    tiles: list[dict[str, Any]],
+    run: RunFolder,
+    suspicion: dict[str, float],
+    *,
+    key: str,
+    bar_scale: float,
+    opens: bool = True,
 ) -> None:
     """A gallery whose decisions go to the store at once, and whose tiles open the Pair page.
 
@@ -27,11 +57,14 @@ def deciding_gallery(
         suspicion: of the tiles' pairs, kept with each decision.
         key: of the component.
         bar_scale: influence [nats] that fills half a bar.
+        opens: False for cards of a blind check: the Pair page would tell.
     """
+    pair_ids = cache.pairs(run).index
 
     def keep(actions: list[Action]) -> bool:
         try:
-            store_actions(actions, run.run_id, suspicion)
+            store_actions([one for one in actions if one.pair_id in pair_ids], run.run_id, suspicion)
+            store_answers([one for one in actions if one.pair_id not in pair_ids])
         except EcifError as error:
             st.session_state[FAILED] = str(error)
             return False
@@ -41,8 +74,8 @@ def deciding_gallery(
     if FAILED in st.session_state:
         st.error("Your last decisions are not stored yet. They stay in this tab and are sent again.")
         st.text(st.session_state[FAILED])
-    opened = gallery(tiles, key=key, bar_scale=bar_scale, on_actions=keep, known_pairs=cache.pairs(run).index)
-    if opened:
+    opened = gallery(tiles, key=key, bar_scale=bar_scale, on_actions=keep, known_pairs=Decidable(pair_ids))
+    if opened and opens:
         go("pair", pair=opened)
 
 
@@ -73,3 +106,26 @@ def store_actions(actions: list[Action], run_id: str, suspicion: dict[str, float
             )
         )
     store().append(waiting)
+
+
+def store_answers(actions: list[Action]) -> None:
+    """Append answers to cards of blind checks; an answer taken back is one left open.
+
+    Raises:
+        DecisionsError: if the store refuses.
+    """
+    if actions:
+        name = annotator()
+        cache.blind_store().answer(
+            [
+                BlindAnswer(
+                    card=action.pair_id,
+                    verdict="unsure" if action.verdict == "undo" else action.verdict,
+                    annotator=name,
+                    answered_at=action.decided_at,
+                    client_key=action.client_key,
+                    seconds_spent=action.seconds_spent,
+                )
+                for action in actions
+            ]
+        )

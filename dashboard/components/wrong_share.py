@@ -16,7 +16,7 @@ from dashboard.findings import (
     thinned,
     wrong_share,
 )
-from dashboard.wording import NOT_CROSS_FITTED, SHARE_CAVEAT
+from dashboard.wording import NOT_CROSS_FITTED
 from engine.runs import RunFolder
 
 
@@ -48,14 +48,9 @@ def wrong_share_panel(run: RunFolder, decisions: pd.DataFrame) -> None:
 
 
 def _words(share: WrongShare, observed: pd.DataFrame) -> None:
-    st.metric(
-        "Captions that look taken from another picture",
-        share.number(),
-        share.interval_in_words(),
-        delta_color="off",
-        delta_arrow="off",
-    )
-    st.markdown(SHARE_CAVEAT)
+    st.caption("Captions that look wrong")
+    st.markdown(f"### {share.number()}\n{share.interval_in_words()}")  # a metric would be cut on a narrow screen
+    st.markdown(share.caveat_in_words())
     if reliability := share.reliability_in_words():
         st.markdown(f":material/verified: {reliability}")
     if len(observed):

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import cache, wording
+from dashboard.components.blind import blind_check
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.what_if import what_if_panel
 from dashboard.places import decisions_place, is_local
@@ -89,6 +90,8 @@ st.code(shlex.join(command), language="bash", wrap_lines=True)
 
 if counts.get("drop", 0) and is_local():
     what_if_panel(run, int(counts["drop"]))
+
+blind_check(run, decisions)
 
 if st.toggle("Show the history of all decisions, undone ones included"):
     history = store().history()

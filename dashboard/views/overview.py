@@ -6,6 +6,7 @@ from dashboard import cache, charts, wording
 from dashboard.components.boxes import header, run_or_stop
 from dashboard.components.gallery import gallery
 from dashboard.components.wrong_share import wrong_share_panel
+from dashboard.findings import good_to_know
 from dashboard.state import Key, go, store
 from dashboard.tables import mistakes_in_words, pair_tiles
 from engine.runs import is_wrong
@@ -92,7 +93,6 @@ with right.container(border=True, height="stretch"):
     st.plotly_chart(charts.signed_histogram(scores["influence"], "influence [nats]"), config=charts.CONFIG)
     st.caption("Orange pairs hurt the validation loss, teal ones help.")
 
-groups = scores.loc[scores["duplicate_group"] >= 0, "duplicate_group"]
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.markdown("**Rows that were left out**")
@@ -104,10 +104,7 @@ with left.container(border=True, height="stretch"):
             st.dataframe(rejects[["row", "image", "caption", "reason"]], hide_index=True)
 with right.container(border=True, height="stretch"):
     st.markdown("**Good to know**")
-    known = [f"The validation loss is {metrics['validation_loss']:.3f} nats per pair.", *record["notes"]]
-    if len(groups):
-        known.append(f"{len(groups)} training pairs share a picture with another one ({groups.nunique()} groups).")
-    st.text("\n".join(f"• {one}" for one in known))
+    st.text("\n".join(f"• {one}" for one in good_to_know(record, scores)))
 
 with st.expander("How to read the scores"):
     for text in (

@@ -8,6 +8,7 @@ from browser.test_gallery import TILES, most_suspicious, wait_for
 
 from engine.learning import advise
 from engine.review import DecisionStore
+from engine.review.blind import BlindStore
 from engine.runs import RunFolder, write_table
 
 pytestmark = pytest.mark.browser
@@ -68,3 +69,37 @@ def test_a_tile_and_its_page_say_why_and_a_suggestion_is_taken_with_one_click(
     page.get_by_role("button", name="Relabel").click()
     page.get_by_text("Relabel – decided").wait_for()
     assert DecisionStore.open(runs_dir / "decisions.sqlite").current()["new_caption"].tolist() == [evil]
+
+
+def test_cards_of_a_blind_check_look_alike_and_late_entries_go_where_they_belong(
+    page, site: str, sample_run: RunFolder, runs_dir: Path
+) -> None:
+    place = runs_dir / "decisions.sqlite"
+    page.goto(f"{site}/decisions")
+    page.get_by_role("button", name="Start a check with 20 cards").click()
+    page.get_by_text("0 of 20 answered").wait_for()
+    wait_for(lambda: page.locator(TILES).count() == 20)
+    items = BlindStore.open(place).items()
+    assert shown_pairs(page) == items["card"].tolist()
+    for telling in (".rank", ".why", ".chip", ".roles *"):
+        assert page.locator(f"{TILES} {telling}").count() == 0
+
+    # What another page's gallery could not send comes with this one's log, and the other way round.
+    late = most_suspicious(sample_run, 1)[0]
+    entry = {"session": "0123456789abcdef", "sequence": 1, "pair_id": late, "verdict": "drop", "new_caption": None}
+    page.evaluate("entry => sessionStorage.setItem('ecif-gallery-log', JSON.stringify([entry]))", entry)
+    page.reload()
+    page.get_by_text("0 of 20 answered").wait_for()
+    wait_for(lambda: DecisionStore.open(place).current()["pair_id"].tolist() == [late])
+    page.get_by_role("button", name="Export 1 pairs").wait_for()  # the page is drawn anew
+    page.locator(TILES).first.focus()
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    page.get_by_text("2 of 20 answered").wait_for()
+    answers = BlindStore.open(place).answers()
+    assert answers[["card", "verdict"]].to_numpy().tolist() == [[items["card"][0], "keep"], [items["card"][1], "drop"]]
+    other = {**entry, "sequence": 2, "pair_id": items["card"][2]}
+    page.evaluate("entry => sessionStorage.setItem('ecif-gallery-log', JSON.stringify([entry]))", other)
+    page.goto(f"{site}/suspicious")
+    wait_for(lambda: len(BlindStore.open(place).answers()) == 3)
+    assert len(DecisionStore.open(place).history()) == 1

@@ -7,6 +7,7 @@ import pytest
 from dashboard.findings import (
     agreement_in_words,
     depth_worth_looking,
+    good_to_know,
     is_defended,
     observed_by_estimate,
     percent,
@@ -39,7 +40,25 @@ def test_the_share_is_said_as_a_number_of_pairs_with_its_interval_and_reliabilit
     share = wrong_share(RECORD)
     assert share.number() == "100 of 2,000"
     assert share.interval_in_words() == "5.0% · with 90 % confidence 62 to 240 pairs"
-    assert "97 of 100" in share.reliability_in_words() and "82 of 100" in share.reliability_in_words()
+    assert "**97** with captions from elsewhere, **82** with near misses" in share.reliability_in_words()
+    assert "every fox called a cat" in share.caveat_in_words()
+
+
+def test_confused_classes_are_said_to_be_counted_where_they_are() -> None:
+    found = {**RECORD["detection"], "found_again": {"elsewhere": 0.97, "near": 0.8, "confused": 0.9}}
+    share = wrong_share({**RECORD, "detection": found})
+    assert "**97** with captions from elsewhere, **90** with captions of a class" in share.reliability_in_words()
+    assert "every fox" not in share.caveat_in_words() and "at least" in share.caveat_in_words()
+    assert wrong_share({**RECORD, "detection": {**found, "found_again": {}}}).reliability_in_words() == ""
+
+
+def test_health_and_copies_are_good_to_know_where_the_run_says_so() -> None:
+    scores = pd.DataFrame({"duplicate_group": [-1, 2, 2, 5, 5]})
+    record = {"metrics": {"validation_loss": 0.5}, "notes": ["A note."], "health": {"words": {"gap": "That is usual."}}}
+    known = good_to_know(record, scores)
+    assert known[1:] == ["A note.", "4 training pairs share a picture with another one (2 groups).", "That is usual."]
+    del record["health"]
+    assert good_to_know(record, scores.head(1)) == known[:2]
 
 
 @pytest.mark.parametrize("record", [{}, {"detection": {"is_cross_fitted": False}}])

@@ -70,9 +70,10 @@ def test_tiles_carry_text_untouched_and_only_good_addresses() -> None:
 
 def test_tiles_say_why_in_short_and_in_full() -> None:
     reason = "Other captions fit this picture better; without it the validation loss would be lower."
-    rows = SCORES.assign(reason=[reason, "", None, reason], proposal=["Uncertain", None, None, "Random check"])
+    odd = "Other captions fit this picture better. Its caption looks odd: one word; twice."
+    rows = SCORES.assign(reason=[reason, "", None, odd], proposal=["Uncertain", None, None, "Random check"])
     tiles = pair_tiles(rows, "demo-1", NOTHING)
-    assert [tile["why"] for tile in tiles] == ["Other captions fit this picture better", None, None, tiles[3]["why"]]
+    assert [tile["why"] for tile in tiles] == ["Other captions fit this picture better", None, None, tiles[0]["why"]]
     assert tiles[0]["why_in_full"] == reason
     assert [tile["badges"][0] for tile in tiles] == ["Uncertain", "fit 0.10", "fit 0.50", "Random check"]
     assert pair_tiles(SCORES, "demo-1", NOTHING)[0]["why"] is None
