@@ -14,6 +14,7 @@ import pandas as pd
 from engine.crossfit.combine import averaged, seed_table, seeds_of
 from engine.crossfit.detect import CrossFitOptions, CrossFitted, cross_fit, folds_of, obstacle
 from engine.crossfit.inputs import PairInputs, inputs_of_run
+from engine.errors import RunFolderDamaged
 from engine.runs import RunFolder, write_json, write_table
 from engine.signals.reasons import reasons
 
@@ -103,7 +104,12 @@ def _one_seed(
         folder.mkdir(parents=True, exist_ok=True)
         write_json(facts_path, _facts(found, seed))
         write_table(path, seed_table(found))  # last: its name says that the seed is finished
-    return pd.read_parquet(path), json.loads(facts_path.read_text(encoding="utf-8"))
+    try:
+        return pd.read_parquet(path), json.loads(facts_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderDamaged(
+            f"readable files in {folder}", str(error), "Delete that folder and run again: it is computed anew."
+        ) from error
 
 
 def _facts(found: CrossFitted, seed: int) -> dict[str, Any]:

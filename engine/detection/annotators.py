@@ -21,6 +21,7 @@ from engine.fidelity.statistics import interval
 from engine.learning import simulate_decisions
 from engine.runs import write_json, write_table
 
+FILE = "annotators.json"
 DECISIONS = 100
 RESAMPLES = 2000
 GAINS = {"no decisions": "none", "random decisions": "random"}
@@ -29,7 +30,7 @@ ALL = "all"
 
 
 def simulate_annotators(folder: Path, number: int, report: Callable[[int, int], None]) -> None:
-    """Write annotators.parquet and annotators.json.
+    """Write annotators.parquet and annotators.json; nothing where the detector gives no probabilities to learn from.
 
     Args:
         folder: of a finished detection experiment.
@@ -39,6 +40,8 @@ def simulate_annotators(folder: Path, number: int, report: Callable[[int, int], 
     path = folder / "annotators.parquet"
     rows = pd.read_parquet(path) if path.exists() else pd.DataFrame({"cell": [], "seed": []})
     cells = list(finished_cells(folder))
+    if any("p_wrong" not in cell.signals for cell in cells):
+        return
     for done, cell in enumerate(cells):
         known = rows[rows["cell"] == cell.facts["cell"]]
         missing = [seed for seed in range(number) if seed not in set(known["seed"])]
@@ -50,7 +53,7 @@ def simulate_annotators(folder: Path, number: int, report: Callable[[int, int], 
             rows = pd.concat([rows, found.assign(**facts)], ignore_index=True)
             write_table(path, rows)
         report(done + 1, len(cells))
-    write_json(folder / "annotators.json", {"decisions": DECISIONS, "settings": _settings(rows[rows["seed"] < number])})
+    write_json(folder / FILE, {"decisions": DECISIONS, "settings": _settings(rows[rows["seed"] < number])})
 
 
 def _settings(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -79,8 +82,10 @@ def _figures(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def print_annotators(folder: Path) -> None:
-    """Print the figures."""
-    found = json.loads((folder / "annotators.json").read_text(encoding="utf-8"))
+    """Print the figures, if there are any."""
+    if not (folder / FILE).exists():
+        return
+    found = json.loads((folder / FILE).read_text(encoding="utf-8"))
     number = found["decisions"]
     table = Table(
         "noise", "AP before", f"{number} random", f"{number} proposed", *(f"above {name}" for name in GAINS),

@@ -14,7 +14,9 @@ from engine.crossfit.spaces import LOGIT_SCALES, FoldFitter
 
 
 def fitter(inputs: PairInputs, num_folds: int = 3) -> FoldFitter:
-    return FoldFitter(inputs, image_folds(inputs.image_ids, num_folds, 0), torch.arange(len(inputs)), None)
+    return FoldFitter(
+        inputs, lambda fold: inputs, image_folds(inputs.image_ids, num_folds, 0), torch.arange(len(inputs))
+    )
 
 
 def ones(inputs: PairInputs) -> torch.Tensor:
@@ -52,25 +54,27 @@ def test_the_scored_fold_has_no_say_in_its_heads() -> None:
         changed[side] = features
     other, less = fitter(replace(inputs, **changed)), trust.clone()
     less[rows] = 0.3
-    before, after = one.heads(1, trust), other.heads(1, less)
+    before, after = one.heads(1, one.inputs, trust), other.heads(1, other.inputs, less)
     for name in ("image_map", "text_map", "image_mean", "text_mean", "fitted_correlations"):
         assert torch.equal(getattr(before, name), getattr(after, name))
-    assert not torch.allclose(one.heads(0, trust).image_map.abs(), other.heads(0, trust).image_map.abs())
+    assert not torch.allclose(
+        one.heads(0, one.inputs, trust).image_map.abs(), other.heads(0, other.inputs, trust).image_map.abs()
+    )
 
 
 def test_a_pair_without_trust_is_out_of_training_and_of_calibration() -> None:
     inputs = planted(120).inputs
     one, trust = fitter(inputs), ones(inputs)
     trust[::4] = 0.0
-    heads = one.heads(0, trust)
+    heads = one.heads(0, inputs, trust)
     kept = torch.as_tensor(one.folds != 0) & (trust > 0)
     expected = fit_canonical(inputs.image[kept], inputs.text[kept], trust[kept])
     torch.testing.assert_close(heads.fitted_correlations, expected.fitted_correlations)
     spoiled = replace(inputs, text=torch.where(trust[:, None] == 0, 5.0, inputs.text))
-    again = fitter(spoiled).heads(0, trust)
+    again = fitter(spoiled).heads(0, spoiled, trust)
     torch.testing.assert_close(again.fitted_correlations, heads.fitted_correlations)
     rows = one.rows(0)
-    space = one.space(0, heads, trust, None)
+    space = one.space(0, inputs, heads, trust, None, None)
     trusted = rows[trust[rows] > 0]
     first, second = heads.image_variates(inputs.image)[trusted], heads.text_variates(inputs.text)[trusted]
     by_hand = (first * second).sum(0) / ((first**2).sum(0) * (second**2).sum(0)).sqrt()
@@ -81,8 +85,8 @@ def test_a_pair_without_trust_is_out_of_training_and_of_calibration() -> None:
 def test_a_space_is_the_heads_view_of_all_pairs_at_the_temperature_of_least_loss() -> None:
     inputs = planted(120, share=0.0).inputs
     one, trust = fitter(inputs), ones(inputs)
-    heads = one.heads(2, trust)
-    space, rows = one.space(2, heads, trust, None), one.rows(2)
+    heads = one.heads(2, inputs, trust)
+    space, rows = one.space(2, inputs, heads, trust, None, None), one.rows(2)
     scaled = (inputs.image - heads.image_mean) @ heads.image_map.T * heads.fitted_correlations**2
     torch.testing.assert_close(space.image, scaled / scaled.norm(dim=1, keepdim=True))
     similarity = space.text[rows] @ space.image[rows].T

@@ -19,7 +19,7 @@ from engine.errors import ConfigError, RunFolderDamaged, RunFolderPartial
 from engine.runs import RunFolder
 
 OPTIONS = DetectionOptions(
-    noise=("shuffled", "confusion"), ratios=(0.1, 0.3), seeds=2, resamples=50, detector="ridge"
+    noise=("shuffled", "confusion"), ratios=(0.1, 0.3), seeds=2, resamples=50, detector="ridge", annotators=0
 )  # the default one takes seconds a cell
 
 
@@ -71,7 +71,9 @@ def test_every_setting_is_judged_and_what_is_kept_agrees_with_what_is_said(done:
 
 
 def test_a_killed_experiment_goes_on_and_ends_with_the_same_figures(features_run: RunFolder) -> None:
-    options = DetectionOptions(noise=("shuffled",), ratios=(0.2,), seeds=3, resamples=20, detector="ridge")
+    options = DetectionOptions(
+        noise=("shuffled",), ratios=(0.2,), seeds=3, resamples=20, detector="ridge", annotators=0
+    )
     calls: list[int] = []
 
     def dying(inputs: PairInputs, seed: int) -> pd.DataFrame:
@@ -107,7 +109,9 @@ def test_the_detector_sees_the_noise_and_never_the_truth(features_run: RunFolder
 
     clean = inputs_of_run(features_run)
     for noisy in (False, True):
-        options = DetectionOptions(noise=("shuffled",), ratios=(0.25,), seeds=1, noisy_validation=noisy, resamples=10)
+        options = DetectionOptions(
+            noise=("shuffled",), ratios=(0.25,), seeds=1, noisy_validation=noisy, resamples=10, annotators=0
+        )
         folder = run_detection(features_run, options, watching)
         carried = np.array(seen[-1].captions) != np.array(clean.captions)
         assert carried.mean() == 0.25
@@ -122,7 +126,7 @@ def test_the_detector_sees_the_noise_and_never_the_truth(features_run: RunFolder
 
 def test_recorded_noise_is_read_from_a_column_or_a_table(features_run: RunFolder, tmp_path: Path, capsys) -> None:
     arguments = ["evaluate", "detection", str(features_run.path), "--noise", "recorded", "--seeds", "1"]
-    arguments += ["--detector", "ridge"]
+    arguments += ["--detector", "ridge", "--annotators", "0"]
     assert main([*arguments, "--truth-column", "clean_label", "--resamples", "20"]) == 0
     printed = capsys.readouterr().out
     assert "recorded" in printed and "Share of wrong pairs" in printed
@@ -143,10 +147,14 @@ def test_what_cannot_be_done_is_said(features_run: RunFolder, done: Path, tmp_pa
             DetectionOptions(**wrong)
     with pytest.raises(ConfigError, match="--detector"):
         run_detection(features_run, DetectionOptions(detector="odd"))
+    with pytest.raises(ConfigError, match="--annotators 0"):
+        run_detection(
+            features_run, DetectionOptions(noise=("shuffled",), ratios=(0.1,), seeds=1, detector="ridge", resamples=10)
+        )
     (tmp_path / "config.json").write_bytes((features_run.path / "config.json").read_bytes())
     with pytest.raises(RunFolderPartial, match="features"):
         run_detection(RunFolder.open(tmp_path), OPTIONS)
-    options = DetectionOptions(noise=("shuffled",), ratios=(0.15,), seeds=2, resamples=10)
+    options = DetectionOptions(noise=("shuffled",), ratios=(0.15,), seeds=2, resamples=10, annotators=0)
     names = iter(["one", "other"])
     with pytest.raises(RunFolderDamaged, match="same signals"):
         run_detection(

@@ -26,7 +26,7 @@ OPTIONS = UsefulnessOptions(noise=("shuffled",), ratio=0.4, seeds=2, epochs=10, 
 def cheating(inputs: PairInputs, seed: int) -> pd.DataFrame:
     """Knows that the caption of pair i is "… number i", so that its flags are the oracle's."""
     is_wrong = [caption.split()[-1] != str(number) for number, caption in enumerate(inputs.captions)]
-    table = pd.DataFrame({"suspicion": np.array(is_wrong, dtype=float)})
+    table = pd.DataFrame({"suspicion": np.array(is_wrong, dtype=float), "p_wrong": np.array(is_wrong, dtype=float)})
     table.attrs["estimated_share"] = float(np.mean(is_wrong))
     return table
 

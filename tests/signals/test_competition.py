@@ -46,14 +46,16 @@ def test_the_loss_is_a_softmax_over_trusted_wrong_answers(over: str, by: str) ->
         own = math.exp(table[image, text])
         total = own
         for other in one.references.tolist():
-            ids = (one.caption_ids, one.image_ids)
-            if any(which[other] == which[half] for which in ids for half in (image, text)):
+            same_answer = (
+                one.caption_ids[other] == one.caption_ids[text] or one.image_ids[other] == one.image_ids[image]
+            )
+            if same_answer or other in (image, text):
                 masked += 1
                 continue
             score = table[image, other] if over == "captions" else table[other, text]
             total += max(float(one.trust[other]), LEAST_TRUST) * math.exp(score)
         assert float(found[row]) == pytest.approx(-math.log(own / total), rel=1e-9)
-    assert masked > 3 * len(found) and found.std() > 0.1
+    assert masked > 2 * len(found) and found.std() > 0.1
 
 
 @pytest.mark.parametrize(("over", "by"), SIDES)
