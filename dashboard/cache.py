@@ -56,7 +56,7 @@ def pairs_to_learn(run: RunFolder) -> Pairs:
 
 
 def suggestions(run: RunFolder) -> pd.DataFrame | None:
-    """Suggested captions of a run, the best first, indexed by pair_id; None if it has no such table."""
+    """Suggested captions of a run by pair, the best first, indexed by pair_id; None if it has no such table."""
     return _suggestions(str(run.path), run.revision)
 
 
@@ -123,7 +123,7 @@ def _signals(path: str, revision: str) -> pd.DataFrame | None:
 def _suggestions(path: str, revision: str) -> pd.DataFrame | None:
     if not RunFolder(Path(path)).has_table("suggestions"):
         return None
-    return _table(path, revision, "suggestions").sort_values("rank").set_index("pair_id")
+    return _table(path, revision, "suggestions").sort_values(["pair_id", "rank"]).set_index("pair_id")
 
 
 @st.cache_resource(max_entries=8)

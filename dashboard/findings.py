@@ -164,9 +164,9 @@ def agreement_in_words(observed: pd.DataFrame) -> str:
         verdict = "The estimate holds so far"
     else:
         verdict = "The estimate counts too few" if expected < wrong else "The estimate counts too many"
-    return (
-        f"**{verdict}.** Of {decided:,} decided pairs annotators called **{wrong:,}** wrong; {expected:,.0f} expected."
-    )
+    found = f"Of {decided:,} decided pairs annotators called **{wrong:,}** wrong; {expected:,.0f} expected."
+    learned = "" if "holds" in verdict else " *Look at next* learns from this what is left."
+    return f"**{verdict}.** {found}{learned}"
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: i
     """The captions that could replace a pair's own, the best first.
 
     Args:
-        suggestions: of the run, the best first, indexed by pair_id; None if it has none.
+        suggestions: of the run, sorted by pair_id and rank, indexed by pair_id; None if it has none.
         score: the pair's row of scores; its single suggested_caption stands in where there is no table.
         number: how many at most.
 
@@ -104,7 +104,7 @@ def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: i
     """
     columns = ["caption", "fit", "effect", "source"]
     if suggestions is not None:
-        found = suggestions.loc[suggestions.index == score["pair_id"], columns]
+        found = suggestions.loc[score["pair_id"] : score["pair_id"], columns]  # a slice of a sorted index is quick
         return found[found["caption"] != score["caption"]].head(number)
     single = _text(score.get("suggested_caption"))
     is_new = bool(single) and single != score["caption"]

@@ -17,6 +17,7 @@ from engine.runs import RunFolder
 
 BATCH = "look_next"
 AUDIT = "audit"
+TELLING = ["reason", "rank", "clip_score", "influence_positive", "influence_negative"]
 
 
 def look_next(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame) -> None:
@@ -74,11 +75,9 @@ def _batch(run: RunFolder) -> dict[str, Any]:
 
 
 def _rows(scores: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
-    """The proposed pairs; a random check is shown without what speaks against it, so that it is judged unaided."""
-    shown = scores.loc[list(reasons)]
+    """The proposed pairs; a random check is shown without its scores, so that it is judged unaided."""
+    shown = scores.loc[list(reasons)].assign(proposal=[PROPOSAL_WORDS[reason] for reason in reasons.values()])
+    shown["rank"] = shown["suspicion_rank"].astype(float)
     is_audit = [reason == AUDIT for reason in reasons.values()]
-    return shown.assign(
-        proposal=[PROPOSAL_WORDS[reason] for reason in reasons.values()],
-        reason=shown["reason"].mask(is_audit),
-        rank=shown["suspicion_rank"].mask(is_audit),
-    )
+    shown.loc[is_audit, TELLING] = None
+    return shown

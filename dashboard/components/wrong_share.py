@@ -61,7 +61,7 @@ def _depth(signals: pd.DataFrame) -> None:
     precision = precision_by_depth(signals)
     half = depth_worth_looking(precision)
     if half:
-        st.markdown(f"**Look at the {half:,} most suspicious pairs**: about half of them are wrong, fewer beyond.")
+        st.markdown(f"**Look at the {half:,} most suspicious pairs at least**: half of them or more are wrong.")
     else:
         st.markdown("**Hardly any caption stands out**: even among the most suspicious fewer than half are wrong.")
     st.plotly_chart(charts.precision_curve(thinned(precision, half), half), config=charts.CONFIG)

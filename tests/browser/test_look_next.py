@@ -29,7 +29,8 @@ def test_a_batch_is_worked_through_by_keys_stays_in_place_and_teaches_the_next(
     wait_for(lambda: shown_pairs(page) == proposals["pair_id"].tolist())
     first = page.locator(TILES).first
     first.get_by_text("Random check").wait_for()
-    assert first.locator(".why").count() == 0 and first.locator(".rank").count() == 0  # judged unaided
+    assert [first.locator(part).count() for part in (".why", ".rank", ".track")] == [0, 0, 0]  # judged unaided
+    assert "fit" not in first.locator(".chips").inner_text()
     assert page.locator(f"{TILES} .why").count() > 5
 
     first.focus()

@@ -53,7 +53,7 @@ def test_the_overview_says_how_many_captions_are_wrong_and_how_deep_to_look(
     half = depth_worth_looking(precision_by_depth(sample_run.table("signals")))
     assert half > 20
     words = words_on(app)
-    assert f"Look at the {half} most suspicious pairs" in words
+    assert f"Look at the {half} most suspicious pairs at least" in words
     assert f"**{round(100 * found['found_again']['elsewhere'])}** with captions from elsewhere" in words
     assert "at least" in words and "annotators called" not in words
 

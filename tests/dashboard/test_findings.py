@@ -99,7 +99,8 @@ def test_what_annotators_found_stands_beside_the_estimate_of_the_same_pairs() ->
 def test_the_estimate_is_called_off_only_when_the_decisions_say_so(num_wrong: int, says: str) -> None:
     p_wrong = pd.Series(0.5, index=[f"p{number}" for number in range(30)])
     verdicts = {name: "drop" if number < num_wrong else "keep" for number, name in enumerate(p_wrong.index)}
-    assert says in agreement_in_words(observed_by_estimate(p_wrong, decided(verdicts)))
+    words = agreement_in_words(observed_by_estimate(p_wrong, decided(verdicts)))
+    assert says in words and ("Look at next" in words) == ("holds" not in says)
 
 
 def test_a_pair_stands_out_by_the_signals_in_which_it_is_extreme_in_the_suspicious_direction() -> None:
