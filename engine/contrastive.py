@@ -68,6 +68,9 @@ class ContrastiveLoss(Protocol):
     def disturbance_derivatives(self, logits: Tensor, tangents: Tensor, negative_term: str = "exact") -> Tensor:
         """The negative part of it, by the anchor whose loss it is: `[queries, negatives n, anchors k]`."""
 
+    def row_derivatives(self, logits: Tensor, tangents: Tensor, pair: int, rows: Tensor, moved: Tensor) -> Tensor:
+        """Derivative of what the batch loss owes to row `pair`, with other texts in it: `[texts]`."""
+
 
 class ClipLoss:
     """The symmetric softmax loss of CLIP (Radford et al. 2021), in nats per pair.
@@ -155,6 +158,29 @@ class ClipLoss:
         of_rows, of_columns = self._shares(self.denominators(logits), tangents, negative_term)
         return 0.5 * (of_rows.transpose(1, 2) + of_columns)
 
+    def row_derivatives(self, logits: Tensor, tangents: Tensor, pair: int, rows: Tensor, moved: Tensor) -> Tensor:
+        """Derivative of the batch loss with another text in row `pair`, less what no text there changes.
+
+        With c_k = log Σ_{i≠n} e^{S_ik}: of ½ [log Σ_j e^{a_j} + Σ_k log(e^{c_k} + e^{a_k})] − a_n, a the row.
+
+        Args:
+            logits: `[texts, images]`.
+            tangents: dS along one direction, `[texts, images]`.
+            pair: n, the row.
+            rows: a, logits of other texts in it, `[other texts, images]`.
+            moved: da, their derivatives, `[other texts, images]`.
+
+        Returns:
+            `[other texts]`, nats per unit of direction.
+        """
+        competing = self.denominators(logits)
+        others = competing.index_fill(0, torch.tensor(pair, device=logits.device), float("-inf"))
+        of_others = (others.softmax(0).nan_to_num() * tangents).sum(0)
+        rivals = rows.masked_fill(competing[pair].isinf(), float("-inf"))
+        share = (rivals - others.logsumexp(0)).sigmoid()
+        by_column = share * moved + (1.0 - share) * of_others
+        return 0.5 * (rivals.softmax(1) * moved + by_column).sum(1) - moved[:, pair]
+
     def _shares(self, competing: Tensor, tangents: Tensor, negative_term: str) -> tuple[Tensor, Tensor]:
         """What image n does to the denominator of row k, at [k, n], and text n to that of column k, at [n, k]."""
         share = _share_derivative if negative_term == "exact" else _share_derivative_first_order
@@ -241,6 +267,10 @@ class SiglipLoss:
         """
         moved = _off_diagonal(logits.sigmoid()) * tangents
         return moved + moved.transpose(1, 2)
+
+    def row_derivatives(self, logits: Tensor, tangents: Tensor, pair: int, rows: Tensor, moved: Tensor) -> Tensor:
+        """That of the row's own entries, `[other texts]`; arguments as for `ClipLoss`."""
+        return (rows.sigmoid() * moved).sum(1) - moved[:, pair]
 
 
 LOSSES: dict[str, ContrastiveLoss] = {"clip": ClipLoss(), "siglip": SiglipLoss(), "dcl": DclLoss()}

@@ -224,10 +224,11 @@ def _score(folder: RunFolder, report: Report) -> None:
     from engine.crossfit.inputs import inputs_of_run
     from engine.curvature import curvature_segmentation
     from engine.scoring import scores_tables
-    from engine.study import load_study
+    from engine.study import load_features, load_study
 
     study = load_study(folder)
-    found = scores_tables(study, folder.table("signals"), inputs_of_run(folder), report)
+    prompts = load_features(folder.path / "features", folder.config)[0].prompts
+    found = scores_tables(study, folder.table("signals"), inputs_of_run(folder), prompts, report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
     batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
     folder.update_record(
@@ -239,6 +240,7 @@ def _score(folder: RunFolder, report: Report) -> None:
         cost=found.seconds,
     )
     write_table(folder.path / "disturbs.parquet", found.disturbs)
+    write_table(folder.path / "suggestions.parquet", found.suggestions)
     write_table(folder.path / "scores.parquet", found.scores)
 
 

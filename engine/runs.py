@@ -29,7 +29,7 @@ from engine.errors import (
 )
 
 FORMAT_VERSION = 1
-TABLES = ("pairs", "rejects", "batches", "queries", "signals", "scores", "disturbs", "traces")
+TABLES = ("pairs", "rejects", "batches", "queries", "signals", "scores", "disturbs", "suggestions", "traces")
 _ROLES = ("influence", "influence_positive", "influence_negative")
 COLUMNS = {
     "pairs": ("pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "source"),

@@ -1,4 +1,4 @@
-"""The scores, disturbs and traces tables: influence of every training pair on the validation loss and predictions."""
+"""The scores, disturbs, suggestions and traces tables: influence of every training pair on losses and predictions."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from engine.signals import clip_scores, in_sample_suspicion, pair_losses, sugges
 from engine.signals.duplicates import caption_conflicts, feature_matches
 from engine.signals.health import health
 from engine.study import Study
+from engine.suggestions import suggestions_table
 
 TRACE_SCORES = (
     "influence",
@@ -72,13 +73,15 @@ class Scored:
     """one row per training pair for the validation query, with the signals beside it"""
     disturbs: pd.DataFrame
     """pair_id, other_pair_id, influence: parts of influence_negative, the largest few per pair first"""
+    suggestions: pd.DataFrame
+    """see `engine.suggestions`"""
     solves: SolveRecord
     """what the solves were like"""
     health: dict[str, Any]
     """of the space of the training pairs' unit features: `engine.signals.health`, with `words`"""
     seconds: dict[str, float]
     """of the influence on the one query (gradient, solve, directional pass), of the sketches behind relative influence
-    and self-influence, of the disturbs table, and of the columns beside"""
+    and self-influence, of the disturbs and suggestions tables, and of the columns beside"""
 
 
 def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str], SegmentedScores, Solution]]:
@@ -94,7 +97,7 @@ def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str]
 
 
 def scores_tables(
-    study: Study, signals: pd.DataFrame, inputs: PairInputs, report: Callable[[int, int], None]
+    study: Study, signals: pd.DataFrame, inputs: PairInputs, prompts: torch.Tensor, report: Callable[[int, int], None]
 ) -> Scored:
     """Everything about every training pair that the validation loss can tell.
 
@@ -102,32 +105,33 @@ def scores_tables(
         study: features, batches, curvature.
         signals: the signals table; its suspicion stands in the scores as well.
         inputs: penultimate features of the training pairs, in which copies of pictures are looked for.
-        report: called with (done, 4).
+        prompts: penultimate features of the class prompts, `[prompts, text_dim]`.
+        report: called with (done, 5).
     """
     seconds, started = {}, time.monotonic()
 
     def finished(name: str, done: int) -> None:
         nonlocal started
         seconds[name], started = time.monotonic() - started, time.monotonic()
-        report(done, 4)
+        report(done, 5)
 
     _, scores, solution = next(influence_on(study, [VALIDATION]))
     finished("scoring_seconds", 1)
     changes, change_solution = _sketched(parameter_changes, study, study.config.seed)
     itself, itself_solution = _sketched(self_influence, study, study.config.seed + 1)
     finished("sketch_seconds", 2)
-    disturbs = _disturbs(study, solution.values / study.segmentations[0].num_pairs)
+    direction = solution.values / study.segmentations[0].num_pairs
+    disturbs = _disturbs(study, direction)
     finished("disturbance_seconds", 3)
+    suggestions = suggestions_table(study, signals, inputs, prompts, direction)
+    finished("suggestion_seconds", 4)
     train = study.rows("train")
     everyone = torch.arange(len(train))
     features = study.train.features(everyone, everyone)
     table = pd.DataFrame(
         {
             "pair_id": train["pair_id"].to_numpy(),
-            "influence": _column(scores.mean.both[0]),
-            "influence_positive": _column(scores.mean.positive[0]),
-            "influence_negative": _column(scores.mean.negative[0]),
-            "influence_std": _column(scores.std[0]),
+            **_by_role(scores),
             "relative_influence": _column(relative_influence(scores.mean.both[0], changes.value)),
             "parameter_change": _column(changes.value),
             "parameter_change_error": _column(changes.error),
@@ -137,18 +141,16 @@ def scores_tables(
             "pair_loss": _column(pair_losses(study.train, study.loss, list(study.segmentations))),
         }
     )
-    cross_fitted = signals[["suspicion", "suspicion_rank"]]
-    table = pd.concat(
-        [table, in_sample_suspicion(table) if cross_fitted.isna().all(axis=None) else cross_fitted], axis=1
-    )
+    table = pd.concat([table, _suspicion(table, signals)], axis=1)
     table["lemon"] = signals["lemon"] if "lemon" in signals else float("nan")
-    table["suggested_caption"] = suggested_captions(features.image, features.text, train["caption"].tolist())
+    table["suggested_caption"] = _suggested(suggestions, train, features)
     table = table.assign(**_copies(train, inputs, features))
     found_health = health(features.image, features.text)
-    finished("table_seconds", 4)
+    finished("table_seconds", 5)
     return Scored(
         table,
         disturbs,
+        suggestions,
         SolveRecord.of([solution, change_solution, itself_solution]),
         {**asdict(found_health), "words": found_health.words},
         seconds,
@@ -201,6 +203,30 @@ def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     return [
         side.assign(side=name, rank=np.arange(1, len(side) + 1)) for name, side in (("hurts", hurts), ("helps", helps))
     ]
+
+
+def _by_role(scores: SegmentedScores) -> dict[str, np.ndarray]:
+    """Influence on the one query, as columns."""
+    return {
+        "influence": _column(scores.mean.both[0]),
+        "influence_positive": _column(scores.mean.positive[0]),
+        "influence_negative": _column(scores.mean.negative[0]),
+        "influence_std": _column(scores.std[0]),
+    }
+
+
+def _suspicion(scores: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
+    """Suspicion and its rank, cross-fitted where the run is."""
+    cross_fitted = signals[["suspicion", "suspicion_rank"]]
+    return in_sample_suspicion(scores) if cross_fitted.isna().all(axis=None) else cross_fitted
+
+
+def _suggested(suggestions: pd.DataFrame, train: pd.DataFrame, features: Features) -> np.ndarray:
+    """The best suggestion of each pair; where there is none, the other caption with the highest CLIP score."""
+    nearest = pd.Series(suggested_captions(features.image, features.text, train["caption"].tolist()), dtype=object)
+    best = suggestions[suggestions["rank"] == 1].set_index("pair_id")["caption"]
+    found = train["pair_id"].map(best).reset_index(drop=True)
+    return found.where(found.notna(), nearest).to_numpy()
 
 
 def _copies(train: pd.DataFrame, inputs: PairInputs, features: Features) -> dict[str, np.ndarray]:

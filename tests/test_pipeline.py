@@ -42,6 +42,7 @@ COLUMNS = {
     "queries": {"query_id", "kind", "pair_id", "true_label", "predicted_label", "correct", "confidence", "loss"},
     "scores": {"pair_id", *ROLES, "influence_std", "relative_influence", "clip_score", "pair_loss", "suspicion"},
     "signals": {"pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"},
+    "suggestions": {"pair_id", "rank", "caption", "fit", "effect", "source"},
     "disturbs": {"pair_id", "other_pair_id", "influence"},
     "traces": {"query_id", "pair_id", *ROLES, "relative_influence", "side", "rank"},
 }
