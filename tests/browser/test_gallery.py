@@ -118,6 +118,8 @@ def test_markup_in_captions_is_shown_as_text(page, runs_dir: Path, sample_run, r
     scores = run.table("scores")
     scores.loc[scores["pair_id"] == first, "suggested_caption"] = evil + " too"
     write_table(run.path / "scores.parquet", scores)
+    suggestions = run.table("suggestions")
+    write_table(run.path / "suggestions.parquet", suggestions.assign(caption=evil + " too"))
     site = request.getfixturevalue("site")
     open_suspicious(page, site)
     tile = page.locator(TILES).first
