@@ -95,7 +95,7 @@ def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: i
 
     Args:
         suggestions: of the run, sorted by pair_id and rank, indexed by pair_id; None if it has none.
-        score: the pair's row of scores; its single suggested_caption stands in where there is no table.
+        score: the pair's row of scores; its single suggested_caption stands in where the table says nothing.
         number: how many at most.
 
     Returns:
@@ -105,7 +105,8 @@ def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: i
     columns = ["caption", "fit", "effect", "source"]
     if suggestions is not None:
         found = suggestions.loc[score["pair_id"] : score["pair_id"], columns]  # a slice of a sorted index is quick
-        return found[found["caption"] != score["caption"]].head(number)
+        if len(found):
+            return found[found["caption"] != score["caption"]].head(number)
     single = _text(score.get("suggested_caption"))
     is_new = bool(single) and single != score["caption"]
     return pd.DataFrame([[single, np.nan, np.nan, None]] if is_new else [], columns=columns)

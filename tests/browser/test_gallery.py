@@ -118,6 +118,8 @@ def test_markup_in_captions_is_shown_as_text(page, runs_dir: Path, sample_run, r
     scores = run.table("scores")
     scores.loc[scores["pair_id"] == first, "suggested_caption"] = evil + " too"
     write_table(run.path / "scores.parquet", scores)
+    suggestions = run.table("suggestions")
+    write_table(run.path / "suggestions.parquet", suggestions.assign(caption=evil + " too"))
     site = request.getfixturevalue("site")
     open_suspicious(page, site)
     tile = page.locator(TILES).first
@@ -125,7 +127,7 @@ def test_markup_in_captions_is_shown_as_text(page, runs_dir: Path, sample_run, r
     assert tile.locator("b").count() == 0
     page.goto(f"{site}/pair?pair={first}")
     page.get_by_text(evil, exact=True).first.wait_for()
-    page.locator("ins", has_text="too").wait_for()
+    page.locator("ins", has_text="too").first.wait_for()
     assert page.locator("b", has_text="bold").count() == 0
     assert page.locator("a[href^='javascript']").count() == 0
 

@@ -33,7 +33,7 @@ def test_a_run_started_from_the_page_can_be_cancelled_and_resumes(tmp_path: Path
     assert not run.is_finished
     pairs_written = (run.path / "pairs.parquet").stat().st_mtime_ns
     again = jobs.start(config)
-    wait_until(lambda: not again.is_alive)
+    wait_until(lambda: not again.is_alive, 240)
     assert RunFolder.open(run.path).is_finished
     assert (run.path / "pairs.parquet").stat().st_mtime_ns == pairs_written
 
