@@ -96,7 +96,9 @@ def print_detection(folder: Path) -> None:
 def _print_margins(console: Console, found: dict[str, Any]) -> None:
     singles = [row for row in found["margins"] if row["single"]]
     for figure in MEAN_FIGURES:
-        nearest = min(singles, key=lambda row: row[figure]["value"])
+        nearest = min(
+            (row for row in singles if row[figure]["value"] is not None), key=lambda row: row[figure]["value"]
+        )
         one = nearest[figure]
         console.print(
             f"Mean {TITLES[figure]} of suspicion above the best single signal over the grid ({nearest['column']}): "

@@ -60,7 +60,7 @@ def summary(
             "margins": _margins(overall, columns, own),
             "against_best": [{**one, **row} for one, row in zip(settings, best, strict=True)],
             "worst_gap": min(row["gap"] for row in best),
-            "worst_gap_of_a_cell": float((auroc[:, own] - auroc[:, singles].max(1)).min()),
+            "worst_gap_of_a_cell": float((auroc[:, own] - np.nanmax(auroc[:, singles], axis=1)).min()),
             "shares": _shares(cells),
             "reliability": _reliability(folder, cells) if PROBABILITY in columns else [],
             "seconds_per_cell": float(cells["seconds"].mean()),
