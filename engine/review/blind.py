@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, inspect, select
+from sqlalchemy import Boolean, Column, Engine, Float, Integer, MetaData, String, Table, inspect, select
 
 from engine.errors import DecisionsError
-from engine.review.database import database_errors, in_one_transaction, open_database, shown
-from engine.review.decisions import MAX_NAME_CHARACTERS, VERDICTS
+from engine.review.database import append_new, database_errors, in_one_transaction, open_database, shown
+from engine.review.decisions import check_judgement
 
 METADATA = MetaData()
 ITEMS = Table(
@@ -81,14 +81,7 @@ class BlindAnswer:
     """time the person looked at the card"""
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise DecisionsError(f"a verdict of {', '.join(VERDICTS)}", repr(self.verdict), "Choose one of these.")
-        if not self.annotator.strip() or len(self.annotator) > MAX_NAME_CHARACTERS:
-            raise DecisionsError(
-                f"an annotator's name of 1 to {MAX_NAME_CHARACTERS} characters",
-                f"{len(self.annotator)}",
-                "Enter your name.",
-            )
+        check_judgement(self.verdict, self.annotator)
 
 
 @dataclass(frozen=True)
@@ -147,19 +140,7 @@ class BlindStore:
         return self._frame(ANSWERS)
 
     def _append(self, table: Table, key: str, rows: list[dict[str, object]]) -> int:
-        first: dict[object, dict[str, object]] = {}
-        for row in rows:
-            first.setdefault(row[key], row)
-
-        def insert(connection: Connection) -> int:
-            known = set(connection.scalars(select(table.c[key])))
-            new = [row for name, row in first.items() if name not in known]
-            if new:
-                connection.execute(table.insert(), new)
-            return len(new)
-
-        with database_errors(self.place):
-            return in_one_transaction(self.engine, insert) if first else 0
+        return append_new(self.engine, self.place, table, key, rows)
 
     def _frame(self, table: Table) -> pd.DataFrame:
         columns = [column for column in table.c if column.name != "id"]

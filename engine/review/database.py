@@ -6,7 +6,7 @@ import contextlib
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
     create_engine,
     event,
     inspect,
+    select,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -32,6 +33,8 @@ from engine.errors import DecisionsError
 
 BUSY_SECONDS = 30
 ATTEMPTS = 5
+KEYS_PER_QUERY = 500
+"""databases take only so many values in one query"""
 Result = TypeVar("Result")
 
 TABLE = Table(
@@ -87,6 +90,41 @@ def in_one_transaction(engine: Engine, work: Callable[[Connection], Result]) -> 
         with contextlib.suppress(IntegrityError):
             return _once(engine, work)
     return _once(engine, work)
+
+
+def append_new(engine: Engine, place: str, table: Table, key: str, rows: Sequence[dict[str, object]]) -> int:
+    """Insert rows in order, all or none; those whose key is stored already, or came before, are passed over.
+
+    Args:
+        engine: of the database.
+        place: how it is named in errors.
+        table: append-only.
+        key: the column that names a row for good.
+        rows: values by column.
+
+    Returns:
+        How many are new.
+
+    Raises:
+        DecisionsError: if the database refuses.
+    """
+    first: dict[object, dict[str, object]] = {}
+    for row in rows:
+        first.setdefault(row[key], row)
+    names = list(first)
+
+    def insert(connection: Connection) -> int:
+        known: set[object] = set()
+        for start in range(0, len(names), KEYS_PER_QUERY):
+            part = names[start : start + KEYS_PER_QUERY]
+            known.update(connection.scalars(select(table.c[key]).where(table.c[key].in_(part))))
+        new = [row for name, row in first.items() if name not in known]
+        if new:
+            connection.execute(table.insert(), new)
+        return len(new)
+
+    with database_errors(place):
+        return in_one_transaction(engine, insert) if first else 0
 
 
 @contextlib.contextmanager

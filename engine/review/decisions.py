@@ -7,7 +7,7 @@ What stands for a pair is its latest decision that nobody has undone.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +15,34 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
 
 from engine.errors import DecisionsError
-from engine.review.database import TABLE, database_errors, in_one_transaction, open_database, shown
+from engine.review.database import (
+    KEYS_PER_QUERY,
+    TABLE,
+    append_new,
+    database_errors,
+    in_one_transaction,
+    open_database,
+    shown,
+)
 
 VERDICTS = ("keep", "drop", "relabel", "unsure")
 MAX_CAPTION_CHARACTERS = 10_000
 MAX_NAME_CHARACTERS = 200
-KEYS_PER_QUERY = 500
 CURRENT_COLUMNS = ["pair_id", "verdict", "new_caption", "annotator", "decided_at", "run_id", "suspicion"]
+
+
+def check_judgement(verdict: str, annotator: str) -> None:
+    """Refuse a verdict or a name that no store takes.
+
+    Raises:
+        DecisionsError: if the verdict is unknown or the annotator has no name.
+    """
+    if verdict not in VERDICTS:
+        raise DecisionsError(f"a verdict of {', '.join(VERDICTS)}", repr(verdict), "Choose one of these.")
+    if not annotator.strip() or len(annotator) > MAX_NAME_CHARACTERS:
+        raise DecisionsError(
+            f"an annotator's name of 1 to {MAX_NAME_CHARACTERS} characters", f"{len(annotator)}", "Enter your name."
+        )
 
 
 @dataclass(frozen=True)
@@ -50,8 +71,7 @@ class Decision:
     """the pair's suspicion in that run, 0 … 1"""
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise DecisionsError(f"a verdict of {', '.join(VERDICTS)}", repr(self.verdict), "Choose one of these.")
+        check_judgement(self.verdict, self.annotator)
         caption = self.new_caption
         if (self.verdict == "relabel") != bool(caption and caption.strip()):
             raise DecisionsError(
@@ -62,12 +82,6 @@ class Decision:
         if caption and len(caption) > MAX_CAPTION_CHARACTERS:
             raise DecisionsError(
                 f"a caption of at most {MAX_CAPTION_CHARACTERS} characters", f"{len(caption)}", "Shorten it."
-            )
-        if not self.annotator.strip() or len(self.annotator) > MAX_NAME_CHARACTERS:
-            raise DecisionsError(
-                f"an annotator's name of 1 to {MAX_NAME_CHARACTERS} characters",
-                f"{len(self.annotator)}",
-                "Enter your name.",
             )
         if not all(_is_storable(text) for text in (caption or "", self.annotator, self.pair_id)):
             raise DecisionsError("text", "half a character (a lone surrogate)", "Write the text again.")
@@ -108,19 +122,7 @@ class DecisionStore:
         Raises:
             DecisionsError: if the database refuses.
         """
-        rows: dict[str, dict[str, object]] = {}
-        for one in decisions:
-            rows.setdefault(one.client_key, _row(one))
-
-        def insert(connection: Connection) -> int:
-            known = {key for part in _parts(list(rows)) for key in connection.scalars(_keys_among(part))}
-            new = [row for key, row in rows.items() if key not in known]
-            if new:
-                connection.execute(TABLE.insert(), new)
-            return len(new)
-
-        with database_errors(self.place):
-            return in_one_transaction(self.engine, insert) if rows else 0
+        return append_new(self.engine, self.place, TABLE, "client_key", [_row(one) for one in decisions])
 
     def undo(self, pair_id: str, annotator: str, client_key: str) -> bool:
         """Take back this annotator's latest decision on a pair that still stands.
@@ -209,16 +211,6 @@ def _refuse_other_use(undo: dict[str, str], known: dict[str, object]) -> None:
             f"one that names the {known['kind']} on {known['pair_id']}",
             "Report this: it is a fault of ours.",
         )
-
-
-def _parts(keys: list[str]) -> Iterator[list[str]]:
-    """Databases take only so many values in one query."""
-    for start in range(0, len(keys), KEYS_PER_QUERY):
-        yield keys[start : start + KEYS_PER_QUERY]
-
-
-def _keys_among(keys: list[str]) -> Select:
-    return select(TABLE.c.client_key).where(TABLE.c.client_key.in_(keys))
 
 
 def _standing() -> ColumnElement[bool]:
