@@ -190,7 +190,9 @@ def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
 def _still_writes(progress: dict[str, Any]) -> bool:
     """Whether the process that wrote this progress lives; a later one with its number was born after the writing."""
     try:
-        return psutil.Process(progress["pid"]).create_time() <= progress["updated_at"]
+        process = psutil.Process(progress["pid"])
+        is_dead = process.status() == psutil.STATUS_ZOMBIE  # killed, and not waited for yet
+        return not is_dead and process.create_time() <= progress["updated_at"]
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
 

@@ -2,9 +2,13 @@
 
 import dataclasses
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dashboard import jobs
@@ -79,3 +83,15 @@ def test_files_that_are_no_jobs_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["absent", "empty"])
 def test_no_jobs_are_found_where_there_are_none(tmp_path: Path, folder: str) -> None:
     assert jobs.jobs(tmp_path / folder) == []
+
+
+def test_a_run_whose_killed_process_nobody_has_waited_for_is_stopped(tmp_path: Path) -> None:
+    """A dashboard's killed child keeps its number until the dashboard asks for its exit."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    said = {"state": "running", "pid": child.pid, "updated_at": time.time() + 1}
+    write_json(tmp_path / "progress.json", said)
+    assert jobs.state_of(RunFolder(tmp_path))[0] == "running"
+    os.kill(child.pid, signal.SIGKILL)
+    wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    assert jobs.state_of(RunFolder(tmp_path))[0] == "stopped"
+    child.wait()

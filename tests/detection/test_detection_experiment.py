@@ -147,10 +147,6 @@ def test_what_cannot_be_done_is_said(features_run: RunFolder, done: Path, tmp_pa
             DetectionOptions(**wrong)
     with pytest.raises(ConfigError, match="--detector"):
         run_detection(features_run, DetectionOptions(detector="odd"))
-    with pytest.raises(ConfigError, match="--annotators 0"):
-        run_detection(
-            features_run, DetectionOptions(noise=("shuffled",), ratios=(0.1,), seeds=1, detector="ridge", resamples=10)
-        )
     (tmp_path / "config.json").write_bytes((features_run.path / "config.json").read_bytes())
     with pytest.raises(RunFolderPartial, match="features"):
         run_detection(RunFolder.open(tmp_path), OPTIONS)
