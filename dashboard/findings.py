@@ -42,7 +42,7 @@ class WrongShare:
     def interval_in_words(self) -> str:
         """The share, and the interval as numbers of pairs."""
         low, high = round(self.low * self.num_pairs), round(self.high * self.num_pairs)
-        return f"{percent(self.value)} · with 90 % confidence {low:,} to {high:,} pairs"
+        return f"{percent(self.value)} · {low:,} to {high:,} pairs by chance alone"
 
     def caveat_in_words(self) -> str:
         """What the estimate leaves out."""

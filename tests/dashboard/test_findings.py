@@ -39,7 +39,7 @@ def decided(verdicts: dict[str, str]) -> pd.DataFrame:
 def test_the_share_is_said_as_a_number_of_pairs_with_its_interval_and_reliability() -> None:
     share = wrong_share(RECORD)
     assert share.number() == "100 of 2,000"
-    assert share.interval_in_words() == "5.0% · with 90 % confidence 62 to 240 pairs"
+    assert share.interval_in_words() == "5.0% · 62 to 240 pairs by chance alone"
     assert "**97** with captions from elsewhere, **82** with near misses" in share.reliability_in_words()
     assert "every fox called a cat" in share.caveat_in_words()
 
