@@ -4,12 +4,11 @@ import streamlit as st
 
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
-from dashboard.components.gallery_page import deciding_gallery
 from dashboard.components.look_next import look_next
+from dashboard.components.pair_list import pair_list
 from dashboard.state import store
-from dashboard.tables import filtered, labels_of, pair_tiles
+from dashboard.tables import filtered, labels_of
 
-PAGE_SIZE = 30
 SHOWN = "suspicious_shown"
 LOOKS = {"list": "All, in order", "next": "Look at next"}
 
@@ -64,29 +63,11 @@ if not pair_ids:
     )
     st.stop()
 
-place = st.container()
-num_pages = -(-len(pair_ids) // PAGE_SIZE)
-with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    page = st.pagination(num_pages, key="page", bind="query-params")
-    again = "Learn and list again" if sort == "learned" else "List again without what is decided now"
-    if (show != "all" or sort == "learned") and st.button(again, icon=":material/refresh:"):
-        del st.session_state[SHOWN]
-        st.rerun()
-here = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
-shown = scores.loc[pair_ids[here]].assign(rank=remembered["ranks"][here])
-done = int(shown.index.isin(decisions.index).sum())
-with place:
-    st.markdown(
-        f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page"
-    )
-
-    deciding_gallery(
-        pair_tiles(shown, run.run_id, decisions),
-        run,
-        shown["suspicion"].to_dict(),
-        key="suspicious_gallery",
-        bar_scale=cache.score_scale(run),
-    )
+pair_list(run, pair_ids, key="suspicious", ranks=remembered["ranks"])
+again = "Learn and list again" if sort == "learned" else "List again without what is decided now"
+if (show != "all" or sort == "learned") and st.button(again, icon=":material/refresh:"):
+    del st.session_state[SHOWN]
+    st.rerun()
 with st.expander("How to read the bars"):
     st.markdown(wording.INFLUENCE_IN_WORDS)
     st.markdown(wording.ROLES_IN_WORDS)
