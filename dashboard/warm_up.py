@@ -1,4 +1,4 @@
-"""Before the first visitor comes: what every page imports, and the newest run's tables, are loaded in the background."""
+"""Before the first visitor comes: what pages import, and the newest run's tables, are loaded in the background."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 from dashboard.places import runs_dir
 from engine.errors import EcifError
 from engine.runs import list_runs
-
 
 NO_SESSION = "streamlit.runtime.scriptrunner_utils.script_run_context"  # warns once per table that no page asked
 

@@ -31,7 +31,7 @@ def faults(page) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found = axe.run(page).response["violations"]
     return [
-        f"{one['id']}: {one['help']} ({len(one['nodes'])} times) {one['nodes'][0]['target']} {one['nodes'][0]['html'][:160]}"
+        f"{one['id']}: {one['help']} ({len(one['nodes'])} times) at {one['nodes'][0]['html'][:160]}"
         for one in found
         if one["impact"] in SERIOUS
     ]
