@@ -25,7 +25,7 @@ SHARE_WRONG = 0.1
 DEPTH = 30
 CLASSES = ["bird", "boat", "bus", "cat", "dog", "fox", "house", "tent", "tree", "van"]
 WORDS = ["small", "red", "blue", "old", "quiet", "bright", "under", "beside", "behind", "the", "a", "two", "by",
-         "night", "sea", "hill", "town", "road", "rain", "fog", "morning", "sand", "bridge", "market", "garden"]  # fmt: skip
+         "night", "sea", "hill", "town", "road", "rain", "fog", "sand", "bridge", "market", "garden"]  # fmt: skip
 LOSSES = ["caption_loss", "image_loss", "caption_association_loss", "image_association_loss", "alike_caption_loss",
           "alike_image_loss", "alike_caption_association_loss", "alike_image_association_loss",
           "lemon", "lemon_image", "lemon_text"]  # fmt: skip

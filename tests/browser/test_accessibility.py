@@ -3,27 +3,10 @@
 from pathlib import Path
 
 import pytest
-
-from engine.runs import RunFolder
+from addresses import addresses_of
 
 pytestmark = pytest.mark.browser
 SERIOUS = {"serious", "critical"}
-
-
-def pages_of(run: RunFolder) -> dict[str, str]:
-    """An address of each page with something on it."""
-    traces, scores = run.table("traces"), run.table("scores")
-    query, pair = traces["query_id"].iloc[0], scores.nsmallest(1, "suspicion_rank")["pair_id"].iloc[0]
-    return {
-        "overview": "",
-        "suspicious": "suspicious",
-        "look next": "suspicious?look=Look+at+next",
-        "predictions": "predictions",
-        "trace-back": f"trace-back?query={query}",
-        "pair": f"pair?pair={pair}",
-        "decisions": "decisions",
-        "runs": "runs",
-    }
 
 
 def faults(page) -> list[str]:
@@ -41,7 +24,7 @@ def faults(page) -> list[str]:
 def test_axe_finds_nothing_serious_on_any_page(page, site: str, sample_run, runs_dir: Path, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     guilty = []
-    for name, address in pages_of(sample_run).items():
+    for name, address in addresses_of(sample_run).items():
         page.goto(f"{site}/{address}")
         page.locator("h1").first.wait_for()
         page.wait_for_load_state("networkidle")
