@@ -141,10 +141,44 @@ class DecisionStore:
                 _refuse_other_use(row, dict(known))
                 return True
             mine = (TABLE.c.pair_id == pair_id) & (TABLE.c.annotator == annotator)
-            latest = connection.scalar(select(func.max(TABLE.c.id)).where(mine & _standing()))
+            latest = connection.scalar(select(func.max(TABLE.c.id)).where(mine & standing()))
             if latest is not None:
                 connection.execute(TABLE.insert().values(**row, undone_id=latest, decided_at=_now()))
             return latest is not None
+
+        with database_errors(self.place):
+            return in_one_transaction(self.engine, insert)
+
+    def undo_act(self, act: str, annotator: str) -> int:
+        """Take back every decision of one act of this annotator that still stands, all or none.
+
+        An act is what was decided by one press of a key or button; its decisions' client_keys begin with its name and a
+        hyphen. What others decided, or this annotator later, is left as it is.
+
+        Args:
+            act: its name.
+            annotator: who acted.
+
+        Returns:
+            How many are taken back now; 0 if all were before.
+
+        Raises:
+            DecisionsError: if the database refuses, or the act has no name.
+        """
+        if not act:
+            raise DecisionsError("the name of an act", "an empty one", "Report this: it is a fault of ours.")
+
+        def insert(connection: Connection) -> int:
+            rows = select(TABLE.c.id, TABLE.c.pair_id).where((TABLE.c.annotator == annotator) & standing())
+            taken = connection.execute(rows.where(of_act(act)).order_by(TABLE.c.id)).all()
+            undos = [
+                {"kind": "undo", "undone_id": number, "pair_id": pair_id, "annotator": annotator, "decided_at": _now(),
+                 "client_key": f"undo-act-{number}"}
+                for number, pair_id in taken
+            ]  # fmt: skip
+            if undos:
+                connection.execute(TABLE.insert(), undos)
+            return len(undos)
 
         with database_errors(self.place):
             return in_one_transaction(self.engine, insert)
@@ -162,7 +196,7 @@ class DecisionStore:
             DecisionsError: if the database cannot be read.
         """
         columns = [TABLE.c[name] for name in CURRENT_COLUMNS]
-        of_pairs, few = _standing(), pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
+        of_pairs, few = standing(), pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
         if few:
             of_pairs &= TABLE.c.pair_id.in_(list(pair_ids))
         latest = select(func.max(TABLE.c.id)).where(of_pairs).group_by(TABLE.c.pair_id)
@@ -213,7 +247,12 @@ def _refuse_other_use(undo: dict[str, str], known: dict[str, object]) -> None:
         )
 
 
-def _standing() -> ColumnElement[bool]:
+def of_act(act: str) -> ColumnElement[bool]:
+    """Rows whose client_key begins with the act's name and a hyphen; LIKE would take A for a in SQLite."""
+    return func.substr(TABLE.c.client_key, 1, len(act) + 1) == f"{act}-"
+
+
+def standing() -> ColumnElement[bool]:
     """Decisions that no later row undoes."""
     undone = select(TABLE.c.undone_id).where(TABLE.c.undone_id.is_not(None))
     return (TABLE.c.kind == "decision") & TABLE.c.id.not_in(undone)
