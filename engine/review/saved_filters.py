@@ -9,10 +9,10 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, Text, delete, inspect, select
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, Text, delete, select
 
 from engine.errors import DecisionsError
-from engine.review.database import database_errors, in_one_transaction, open_database, shown
+from engine.review.database import database_errors, in_one_transaction, make_tables, open_database, shown
 
 MAX_NAME_CHARACTERS = 80
 MAX_LINK_CHARACTERS = 10_000
@@ -65,8 +65,7 @@ class SavedFilterStore:
         """
         engine = open_database(place)
         with database_errors(shown(place)):
-            if not inspect(engine).has_table(TABLE.name):
-                in_one_transaction(engine, TABLE.metadata.create_all)
+            make_tables(engine, TABLE.metadata)
         return cls(engine, shown(place))
 
     def save(self, name: str, link: str, saved_by: str) -> bool:
