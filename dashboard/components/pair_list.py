@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import cache
+from dashboard.components.gallery import Turns
 from dashboard.components.gallery_page import deciding_gallery
 from dashboard.state import store
 from dashboard.tables import pair_tiles
+from dashboard.thumbnails import thumbnail_url
 from engine.runs import RunFolder
 
-PAGE_SIZE = 30
+PAGE_SIZE = 60
 
 
 def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Sequence[float] | None = None) -> None:
@@ -41,4 +43,16 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
             shown["suspicion"].to_dict(),
             key=f"{key}_gallery",
             bar_scale=cache.score_scale(run),
+            turns=_turns(run, pair_ids, page, num_pages),
         )
+
+
+def _turns(run: RunFolder, pair_ids: Sequence[str], page: int, num_pages: int) -> Turns:
+    """What turns the page by key; the thumbnails of the next one are fetched ahead."""
+
+    def turn(step: int) -> None:
+        st.session_state["page"] = page + step
+
+    after = list(pair_ids[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
+    thumbnails = cache.pairs(run).loc[after, "thumbnail"]
+    return Turns(page, num_pages, turn, [thumbnail_url(run.run_id, name) for name in thumbnails])
