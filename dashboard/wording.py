@@ -114,7 +114,7 @@ DISTURBS_IN_WORDS = (
     "Teal: it helps."
 )
 KEYS_IN_WORDS = (
-    "Keys: **1** keep · **2** drop · **3** relabel · **4** unsure · **U** undo · **Enter** open · **?** all keys"
+    "Keys: **K** keep · **D** drop · **L** relabel · **U** unsure · **Z** undo · **Space** look closer · **?** all keys"
 )
 
 SCORE_HELP = {

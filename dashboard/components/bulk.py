@@ -19,6 +19,7 @@ from engine.runs import RunFolder
 SCOPE_WORDS = {"selected": "Selected", "page": "This page", "all": "All listed"}
 PUT_AWAY = "bulk_put_away"
 SAID = "bulk_said"
+SELECTED = "bulk_selected"
 SELECT_HELP = "Select tiles with Ctrl+click, Shift+click or Ctrl+A to decide only these."
 
 
@@ -27,13 +28,17 @@ def bulk_bar(run: RunFolder, scopes: dict[str, tuple[str, ...]]) -> None:
 
     Args:
         run: whose pairs are listed.
-        scopes: pair_ids by a key of `SCOPE_WORDS`; an empty scope is not offered.
+        scopes: pair_ids by a key of `SCOPE_WORDS`, narrow ones first; an empty scope is not offered.
     """
     offered = {name: pair_ids for name, pair_ids in scopes.items() if pair_ids}
-    with st.popover("Decide many", icon=":material/checklist:", key="bulk_open", on_change="rerun") as popover:
+    selected = scopes.get("selected", ())
+    count = f" · {len(selected)} selected" if selected else ""
+    with st.popover(f"Decide many{count}", icon=":material/checklist:", key="bulk_open", on_change="rerun") as popover:
         if not popover.open:
             return
-        if st.session_state.get("bulk_scope") not in offered:
+        is_new = selected != st.session_state.get(SELECTED)
+        st.session_state[SELECTED] = selected
+        if st.session_state.get("bulk_scope") not in offered or (selected and is_new):
             st.session_state["bulk_scope"] = next(iter(offered))
         scope = st.radio(
             "Which pairs", list(offered), key="bulk_scope", help=SELECT_HELP,
