@@ -16,6 +16,7 @@ from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, p
 from engine.pairs import image_path, open_image
 from engine.review import DecisionStore
 from engine.review.blind import BlindStore
+from engine.review.queues import QueueStore
 from engine.runs import RunFolder
 
 PAIR_COLUMNS = ["pair_id", "pair_index", "image", "caption", "label", "split", "width", "height", "thumbnail", "source"]
@@ -88,6 +89,16 @@ def _blind_store(place: str) -> BlindStore:
 def blind_store() -> BlindStore:
     """The store of blind checks, in the database of the decisions; opened once."""
     return _blind_store(decisions_place())
+
+
+@st.cache_resource
+def _queue_store(place: str) -> QueueStore:
+    return QueueStore.open(place)
+
+
+def queue_store() -> QueueStore:
+    """The store of queues, in the database of the decisions; opened once."""
+    return _queue_store(decisions_place())
 
 
 @st.cache_resource(max_entries=32)

@@ -1,4 +1,4 @@
-"""From the run's tables to what a page shows: filtering, sorting, tiles, word differences. No Streamlit here."""
+"""From the run's tables to what a page shows: tiles, word differences. No Streamlit here."""
 
 from __future__ import annotations
 
@@ -12,42 +12,7 @@ import pandas as pd
 
 from dashboard.thumbnails import thumbnail_url
 
-SORT_COLUMNS = {
-    "suspicion": ("suspicion_rank", True),
-    "learned": ("rank", True),
-    "influence": ("influence", True),
-    "relative": ("relative_influence", True),
-    "clip": ("clip_score", True),
-    "loss": ("pair_loss", False),
-    "table": ("pair_index", True),
-}
 FULL_BAR_QUANTILE = 0.98
-
-
-def filtered(
-    scores: pd.DataFrame, decided: pd.Index, show: str, labels: list[str], words: str, sort: str
-) -> pd.DataFrame:
-    """The training pairs that a page lists, in its order.
-
-    Args:
-        scores: scores and pairs, indexed by pair_id; with rank for the order that decisions taught.
-        decided: pair_ids with a standing decision.
-        show: open, decided or all.
-        labels: keep pairs with one of these labels; all if empty.
-        words: keep captions that hold all of these words, in any order and case.
-        sort: a key of `SORT_COLUMNS`.
-    """
-    keep = np.ones(len(scores), dtype=bool)
-    if show != "all":
-        is_decided = scores.index.isin(decided)
-        keep &= is_decided if show == "decided" else ~is_decided
-    if labels:
-        keep &= scores["label"].isin(labels).to_numpy()
-    captions = scores["caption"].str.casefold() if words.strip() else None
-    for word in words.casefold().split():
-        keep &= captions.str.contains(word, regex=False).to_numpy()
-    column, ascending = SORT_COLUMNS[sort]
-    return scores[keep].sort_values(column, ascending=ascending, kind="stable", na_position="last")
 
 
 def bar_scale(values: pd.DataFrame) -> float:

@@ -13,17 +13,6 @@ VERDICT_ICONS = {
 
 DECISION_COLUMNS = {"decided_at": "when (UTC)", "annotator": "who", "new_caption": "new caption", "pair_id": "pair"}
 
-SORTS = {
-    "suspicion": "Most suspicious first",
-    "learned": "Learned from decisions",
-    "influence": "Hurts validation most first",
-    "relative": "Hurts most for its size first",
-    "clip": "Caption fits least first",
-    "loss": "Highest loss first",
-    "table": "Table order",
-}
-SHOWS = {"open": "Not decided", "decided": "Decided", "all": "All"}
-
 INFLUENCE_IN_WORDS = (
     "**Influence** says what would happen to the model if a pair had not been there. "
     "Orange bars to the left: the pair **hurts** – without it the model would be less wrong. "
@@ -125,7 +114,7 @@ DISTURBS_IN_WORDS = (
     "Teal: it helps."
 )
 KEYS_IN_WORDS = (
-    "Keys: **1** keep · **2** drop · **3** relabel · **4** unsure · **U** undo · **Enter** open · **?** all keys"
+    "Keys: **K** keep · **D** drop · **L** relabel · **U** unsure · **Z** undo · **Space** look closer · **?** all keys"
 )
 
 SCORE_HELP = {

@@ -14,7 +14,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components.gallery import Action, gallery
+from dashboard.components.gallery import Action, Turns, gallery
+from dashboard.large_pictures import picture_url
 from dashboard.state import annotator, go, store
 from engine.errors import EcifError
 from engine.review import Decision
@@ -22,6 +23,7 @@ from engine.review.blind import BlindAnswer
 from engine.runs import RunFolder
 
 FAILED = "decisions_error"
+REVIEW_QUEUE = "review"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def deciding_gallery(
     key: str,
     bar_scale: float,
     opens: bool = True,
+    turns: Turns | None = None,
 ) -> None:
     """A gallery whose decisions go to the store at once, and whose tiles open the Pair page.
 
@@ -57,7 +60,8 @@ def deciding_gallery(
         suspicion: of the tiles' pairs, kept with each decision.
         key: of the component.
         bar_scale: influence [nats] that fills half a bar.
-        opens: False for cards of a blind check: the Pair page would tell.
+        opens: False for cards of a blind check: the Pair page and the review queue would tell.
+        turns: see `gallery`.
     """
     pair_ids = cache.pairs(run).index
 
@@ -74,19 +78,33 @@ def deciding_gallery(
     if FAILED in st.session_state:
         st.error("Your last decisions are not stored yet. They stay in this tab and are sent again.")
         st.text(st.session_state[FAILED])
-    opened = gallery(tiles, key=key, bar_scale=bar_scale, on_actions=keep, known_pairs=Decidable(pair_ids))
+    opened = gallery(
+        [_with_picture(tile, run) for tile in tiles] if opens else tiles,
+        key=key,
+        bar_scale=bar_scale,
+        on_actions=keep,
+        known_pairs=Decidable(pair_ids),
+        queues=opens,
+        turns=turns,
+    )
     if opened and opens:
         go("pair", pair=opened)
 
 
+def _with_picture(tile: dict[str, Any], run: RunFolder) -> dict[str, Any]:
+    return {**tile, "picture_url": picture_url(run.run_id, tile["pair_id"])}
+
+
 def store_actions(actions: list[Action], run_id: str, suspicion: dict[str, float]) -> None:
-    """Append decisions and undos in the order they were made.
+    """Append decisions and undos in the order they were made; what is to be reviewed goes to the review queue.
 
     Raises:
         DecisionsError: if the store refuses; what was stored before is passed over when the log comes again.
     """
     name, waiting = annotator(), []
     for action in actions:
+        if action.verdict == "queue":
+            continue
         if action.verdict == "undo":
             store().append(waiting)
             waiting = []
@@ -106,6 +124,17 @@ def store_actions(actions: list[Action], run_id: str, suspicion: dict[str, float
             )
         )
     store().append(waiting)
+    send_to_review([action.pair_id for action in actions if action.verdict == "queue"], run_id, name)
+
+
+def send_to_review(pair_ids: list[str], run_id: str, name: str) -> None:
+    """Put pairs into the review queue, each once.
+
+    Raises:
+        DecisionsError: if the store refuses.
+    """
+    if pair_ids:
+        cache.queue_store().add(REVIEW_QUEUE, list(dict.fromkeys(pair_ids)), run_id, name)
 
 
 def store_answers(actions: list[Action]) -> None:
@@ -114,6 +143,7 @@ def store_answers(actions: list[Action]) -> None:
     Raises:
         DecisionsError: if the store refuses.
     """
+    actions = [action for action in actions if action.verdict != "queue"]
     if actions:
         name = annotator()
         cache.blind_store().answer(

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Engine, Float, Integer, MetaData, String, Table, inspect, select
+from sqlalchemy import Boolean, Column, Engine, Float, Integer, MetaData, String, Table, select
 
 from engine.errors import DecisionsError
-from engine.review.database import append_new, database_errors, in_one_transaction, open_database, shown
+from engine.review.database import append_new, database_errors, make_tables, open_database, shown
 from engine.review.decisions import check_judgement
 
 METADATA = MetaData()
@@ -108,8 +108,7 @@ class BlindStore:
         """
         engine = open_database(place)
         with database_errors(shown(place)):
-            if not all(inspect(engine).has_table(table.name) for table in (ITEMS, ANSWERS)):
-                in_one_transaction(engine, METADATA.create_all)
+            make_tables(engine, METADATA)
         return cls(engine, shown(place))
 
     def seed(self, items: Sequence[BlindItem]) -> int:

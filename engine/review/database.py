@@ -1,4 +1,8 @@
-"""The database behind the decisions: its one table, how it is opened, and what its errors say."""
+"""The database behind the decisions: its one table, how it is opened, one writer at a time, and what its errors say.
+
+SQLite has one writer at a time anyway. On PostgreSQL every writing transaction takes one lock first, so that both
+behave alike: an undo never meets another undo of the same row, and no pair is handed out twice. Readers never wait.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,13 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    func,
     inspect,
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from engine.errors import DecisionsError
 
@@ -35,6 +41,10 @@ BUSY_SECONDS = 30
 ATTEMPTS = 5
 KEYS_PER_QUERY = 500
 """databases take only so many values in one query"""
+RETRIED_STATES = ("40001", "40P01", "42P07", "42710")
+"""PostgreSQL's: another writer was faster, two writers waited for each other, somebody else just made the table"""
+WRITE_LOCK = 0x65636966
+"""any number that no other program on the same database takes: the letters ecif"""
 Result = TypeVar("Result")
 
 TABLE = Table(
@@ -60,22 +70,24 @@ def open_database(place: str | Path) -> Engine:
     """The database at `place`, made if it is new.
 
     Args:
-        place: a file for SQLite, or an SQLAlchemy URL.
+        place: a file for SQLite, or an SQLAlchemy URL; postgresql:// means psycopg 3.
 
     Raises:
         DecisionsError: if it cannot be opened, read or made.
     """
     with database_errors(shown(place)):
         url = _address(str(place))
-        sqlite = url.get_backend_name() == "sqlite"
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {})
-        if sqlite:
-            event.listen(engine, "connect", _durable)
-        if not inspect(engine).has_table(TABLE.name):
-            in_one_transaction(engine, TABLE.metadata.create_all)
+        engine = _engine(url)
+        make_tables(engine, TABLE.metadata)
         with engine.connect() as connection:
             connection.execute(TABLE.select().limit(1))
     return engine
+
+
+def make_tables(engine: Engine, tables: MetaData) -> None:
+    """Make those of `tables` that the database has not; several may try at once."""
+    if not all(inspect(engine).has_table(name) for name in tables.tables):
+        in_one_transaction(engine, tables.create_all)
 
 
 def shown(place: str | Path) -> str:
@@ -87,8 +99,11 @@ def shown(place: str | Path) -> str:
 def in_one_transaction(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """What `work` returns, all of it stored or nothing; again if another writer was faster with the same key."""
     for _ in range(ATTEMPTS - 1):
-        with contextlib.suppress(IntegrityError):
+        try:
             return _once(engine, work)
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", None) not in RETRIED_STATES:
+                raise
     return _once(engine, work)
 
 
@@ -136,6 +151,12 @@ def database_errors(place: str) -> Iterator[None]:
     """
     try:
         yield
+    except ModuleNotFoundError as error:
+        raise DecisionsError(
+            f"the driver of the database at {place}",
+            f"no module '{error.name}'",
+            "For PostgreSQL: pip install 'psycopg[binary]'. For others see SQLAlchemy's list of drivers.",
+        ) from error
     except (SQLAlchemyError, OSError, ImportError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise DecisionsError(
@@ -149,7 +170,20 @@ def _once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":  # takes the write lock before reading: waits here, never fails later
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(WRITE_LOCK)))
         return work(connection)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _durable)
+        return engine
+    engine = create_engine(url, pool_pre_ping=True)  # a database that was started again is met with new connections
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine, "connect", _patient)
+    return engine
 
 
 def _address(place: str) -> URL:
@@ -157,13 +191,21 @@ def _address(place: str) -> URL:
         Path(place).parent.mkdir(parents=True, exist_ok=True)
         return URL.create("sqlite", database=str(Path(place).resolve()))
     try:
-        return make_url(place)
+        url = make_url(place.replace("postgres://", "postgresql://", 1) if place.startswith("postgres://") else place)
+        return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
     except ValueError:  # its text may quote a part of the password
         raise DecisionsError(
             "an SQLAlchemy URL such as postgresql://user:password@host:5432/name",
             shown(place),
             "Give the port as a number, and write @ : / inside a password as %40 %3A %2F.",
         ) from None
+
+
+def _patient(connection: DBAPIConnection, record: object) -> None:
+    """Whoever waits for another program's lock is told so after a while."""
+    with contextlib.closing(connection.cursor()) as cursor:
+        cursor.execute(f"SET lock_timeout = {int(1000 * BUSY_SECONDS)}")
+    connection.commit()
 
 
 def _durable(connection: sqlite3.Connection, record: object) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, exists, func, select
 
 from engine.errors import DecisionsError
 from engine.review.database import (
@@ -28,6 +28,8 @@ from engine.review.database import (
 VERDICTS = ("keep", "drop", "relabel", "unsure")
 MAX_CAPTION_CHARACTERS = 10_000
 MAX_NAME_CHARACTERS = 200
+MAX_ID_CHARACTERS = 256
+MAX_KEY_CHARACTERS = 128
 CURRENT_COLUMNS = ["pair_id", "verdict", "new_caption", "annotator", "decided_at", "run_id", "suspicion"]
 
 
@@ -39,10 +41,34 @@ def check_judgement(verdict: str, annotator: str) -> None:
     """
     if verdict not in VERDICTS:
         raise DecisionsError(f"a verdict of {', '.join(VERDICTS)}", repr(verdict), "Choose one of these.")
-    if not annotator.strip() or len(annotator) > MAX_NAME_CHARACTERS:
+    check_annotator(annotator)
+
+
+def check_annotator(name: str) -> None:
+    """Refuse a name that no store takes.
+
+    Raises:
+        DecisionsError: if it is empty, too long, or holds what no database keeps.
+    """
+    if not name.strip() or len(name) > MAX_NAME_CHARACTERS:
         raise DecisionsError(
-            f"an annotator's name of 1 to {MAX_NAME_CHARACTERS} characters", f"{len(annotator)}", "Enter your name."
+            f"an annotator's name of 1 to {MAX_NAME_CHARACTERS} characters", f"{len(name)}", "Enter your name."
         )
+    check_text("an annotator's name", name, MAX_NAME_CHARACTERS)
+
+
+def check_text(what: str, text: str, most: int) -> None:
+    """Refuse text that one database would keep and another would not.
+
+    Raises:
+        DecisionsError: if it is longer than `most` characters, or holds NUL or half a character.
+    """
+    if len(text) > most:
+        raise DecisionsError(f"{what} of at most {most:,} characters", f"{len(text):,}", "Shorten it.")
+    if "\0" in text:
+        raise DecisionsError(f"{what} of visible characters", "one with a NUL character", "Take it out.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DecisionsError(what, "one with half a character (a lone surrogate)", "Write the text again.")
 
 
 @dataclass(frozen=True)
@@ -79,14 +105,12 @@ class Decision:
                 f"{self.verdict} with {'a' if caption else 'no'} caption",
                 "Write the caption that fits the picture.",
             )
-        if caption and len(caption) > MAX_CAPTION_CHARACTERS:
-            raise DecisionsError(
-                f"a caption of at most {MAX_CAPTION_CHARACTERS} characters", f"{len(caption)}", "Shorten it."
-            )
-        if not all(_is_storable(text) for text in (caption or "", self.annotator, self.pair_id)):
-            raise DecisionsError("text", "half a character (a lone surrogate)", "Write the text again.")
         if not self.pair_id or not self.client_key:
             raise DecisionsError("a pair_id and a client_key", "an empty one", "Report this: it is a fault of ours.")
+        check_text("a caption", caption or "", MAX_CAPTION_CHARACTERS)
+        check_text("a pair_id", self.pair_id, MAX_ID_CHARACTERS)
+        check_text("a run_id", self.run_id or "", MAX_ID_CHARACTERS)
+        check_text("a client_key", self.client_key, MAX_KEY_CHARACTERS)
 
 
 @dataclass(frozen=True)
@@ -141,10 +165,44 @@ class DecisionStore:
                 _refuse_other_use(row, dict(known))
                 return True
             mine = (TABLE.c.pair_id == pair_id) & (TABLE.c.annotator == annotator)
-            latest = connection.scalar(select(func.max(TABLE.c.id)).where(mine & _standing()))
+            latest = connection.scalar(select(func.max(TABLE.c.id)).where(mine & standing()))
             if latest is not None:
                 connection.execute(TABLE.insert().values(**row, undone_id=latest, decided_at=_now()))
             return latest is not None
+
+        with database_errors(self.place):
+            return in_one_transaction(self.engine, insert)
+
+    def undo_act(self, act: str, annotator: str) -> int:
+        """Take back every decision of one act of this annotator that still stands, all or none.
+
+        An act is what was decided by one press of a key or button; its decisions' client_keys begin with its name and a
+        hyphen. What others decided, or this annotator later, is left as it is.
+
+        Args:
+            act: its name.
+            annotator: who acted.
+
+        Returns:
+            How many are taken back now; 0 if all were before.
+
+        Raises:
+            DecisionsError: if the database refuses, or the act has no name.
+        """
+        if not act:
+            raise DecisionsError("the name of an act", "an empty one", "Report this: it is a fault of ours.")
+
+        def insert(connection: Connection) -> int:
+            rows = select(TABLE.c.id, TABLE.c.pair_id).where((TABLE.c.annotator == annotator) & standing())
+            taken = connection.execute(rows.where(of_act(act)).order_by(TABLE.c.id)).all()
+            undos = [
+                {"kind": "undo", "undone_id": number, "pair_id": pair_id, "annotator": annotator, "decided_at": _now(),
+                 "client_key": f"undo-act-{number}"}
+                for number, pair_id in taken
+            ]  # fmt: skip
+            if undos:
+                connection.execute(TABLE.insert(), undos)
+            return len(undos)
 
         with database_errors(self.place):
             return in_one_transaction(self.engine, insert)
@@ -162,7 +220,7 @@ class DecisionStore:
             DecisionsError: if the database cannot be read.
         """
         columns = [TABLE.c[name] for name in CURRENT_COLUMNS]
-        of_pairs, few = _standing(), pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
+        of_pairs, few = standing(), pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
         if few:
             of_pairs &= TABLE.c.pair_id.in_(list(pair_ids))
         latest = select(func.max(TABLE.c.id)).where(of_pairs).group_by(TABLE.c.pair_id)
@@ -181,13 +239,16 @@ class DecisionStore:
         return self._frame(query if pair_id is None else query.where(TABLE.c.pair_id == pair_id))
 
     def revision(self) -> int:
-        """A number that grows with every row: a key for caches.
+        """The number of rows ever written: a key for caches.
+
+        Rows are only ever added, so two readers who count the same number see the same rows. The highest id would not
+        do: of two writers the one with the higher id may be the first whose row is seen.
 
         Raises:
             DecisionsError: if the database cannot be read.
         """
         with database_errors(self.place), self.engine.connect() as connection:
-            return connection.scalar(select(func.max(TABLE.c.id))) or 0
+            return connection.scalar(select(func.count()).select_from(TABLE))
 
     def _frame(self, query: Select) -> pd.DataFrame:
         with database_errors(self.place), self.engine.connect() as connection:
@@ -197,10 +258,10 @@ class DecisionStore:
 
 
 def _row(decision: Decision) -> dict[str, object]:
-    """A row of the table; numbers as Python's own, since SQLite keeps NumPy's as bytes."""
+    """A row of the table; numbers as Python's own, since SQLite keeps NumPy's as bytes, and NaN as nothing."""
     values = asdict(decision)
     numbers = {name: values[name] for name in ("seconds_spent", "suspicion")}
-    plain = {name: None if number is None else float(number) for name, number in numbers.items()}
+    plain = {name: None if number is None or number != number else float(number) for name, number in numbers.items()}
     return {"kind": "decision", **values, **plain}
 
 
@@ -213,14 +274,16 @@ def _refuse_other_use(undo: dict[str, str], known: dict[str, object]) -> None:
         )
 
 
-def _standing() -> ColumnElement[bool]:
-    """Decisions that no later row undoes."""
-    undone = select(TABLE.c.undone_id).where(TABLE.c.undone_id.is_not(None))
-    return (TABLE.c.kind == "decision") & TABLE.c.id.not_in(undone)
+def of_act(act: str) -> ColumnElement[bool]:
+    """Rows whose client_key begins with the act's name and a hyphen; LIKE would take A for a in SQLite."""
+    return func.substr(TABLE.c.client_key, 1, len(act) + 1) == f"{act}-"
 
 
-def _is_storable(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def standing(rows: FromClause = TABLE) -> ColumnElement[bool]:
+    """Which rows of the table, or of an alias of it, are decisions that no later row undoes."""
+    later = TABLE.alias()
+    undone = exists().where(later.c.undone_id == rows.c.id).correlate_except(later)
+    return (rows.c.kind == "decision") & ~undone
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""What pages list: filters, order, tiles, and differences between captions."""
+"""What pages list: tiles, and differences between captions."""
 
 import pandas as pd
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from dashboard.tables import (
     bar_scale,
     disturbed_rows,
-    filtered,
     for_reading,
     pair_tiles,
     prediction_in_words,
@@ -33,30 +32,6 @@ SCORES = pd.DataFrame(
     }
 ).set_index("pair_id", drop=False)
 NOTHING = pd.DataFrame(columns=["pair_id", "verdict", "new_caption"]).set_index("pair_id", drop=False)
-
-
-def listed(show: str = "all", labels: tuple[str, ...] = (), words: str = "", sort: str = "table") -> list[str]:
-    return filtered(SCORES, pd.Index(["b"]), show, list(labels), words, sort).index.tolist()
-
-
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
-        ({}, ["a", "b", "c", "d"]),
-        ({"show": "open"}, ["a", "c", "d"]),
-        ({"show": "decided"}, ["b"]),
-        ({"labels": ("cat",)}, ["c"]),
-        ({"words": "RED bus"}, ["a", "b"]),
-        ({"words": "(x)"}, ["b"]),
-        ({"words": "no such"}, []),
-        ({"sort": "suspicion"}, ["b", "a", "d", "c"]),
-        ({"sort": "influence"}, ["d", "b", "a", "c"]),
-        ({"sort": "loss"}, ["b", "d", "c", "a"]),
-        ({"sort": "clip"}, ["b", "d", "c", "a"]),
-    ],
-)
-def test_filters_and_orders_list_the_right_pairs(filters: dict, expected: list[str]) -> None:
-    assert listed(**filters) == expected
 
 
 def test_tiles_carry_text_untouched_and_only_good_addresses() -> None:

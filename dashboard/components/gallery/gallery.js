@@ -1,13 +1,10 @@
 // A grid of pairs that is looked through and decided by keyboard, mouse or touch.
-const VERDICTS = [["keep", "Keep", "1"], ["drop", "Drop", "2"], ["relabel", "Relabel", "3"], ["unsure", "Unsure", "4"]];
-const PAST = { keep: "Kept", drop: "Dropped", relabel: "Relabelled", unsure: "Unsure", undo: "Undone" };
-const KEYS = [
-  ["← ↑ → ↓", "move"], ["1", "keep"], ["2", "drop"], ["3 or R", "relabel: write the right caption"], ["4", "unsure"],
-  ["U, ⌫ or Ctrl+Z", "undo"], ["Enter", "open the pair"], ["?", "show or hide these keys"],
-];
 const MOST_SECONDS = 600;
+const SELECTION_TOLD_AFTER_MS = 250, TURN_GIVEN_UP_AFTER_MS = 10_000, SAVING_SAID_AFTER_MS = 1_500;
+const SIZES = ["small", "medium", "large"], SIZE_STORED = "ecif-gallery-size";
 const instances = new WeakMap();
 const lastFocused = new Map(); // component key → pair_id: the place kept when a page is left and found again
+const inReview = new Set(); // pairs sent to the queue from this tab
 
 let log = null;
 
@@ -16,144 +13,139 @@ class Gallery {
     this.root = root;
     this.host = root.querySelector(".gallery");
     this.tiles = new Map();
-    this.sent = null;
+    this.data = data;
     this.focused = lastFocused.get(data.key) || null;
     this.focusedAt = performance.now();
-    this.lastDecided = [];
+    this.hasMoved = false; // since the last act: then undo means the tile moved to
+    this.turning = null;
+    this.acts = new Acts(data.key);
+    this.grid = element("div", "grid");
+    this.said = element("div", "said");
+    this.said.setAttribute("aria-live", "polite");
+    this.selection = new Selection(() => this.selectionChanged());
+    this.bar = new SelectionBar({
+      choose: (verdict) => this.chooseByKey(verdict),
+      queue: () => this.sendToReview(this.chosen(), true),
+      clear: () => { this.selection.clear(); this.focusTile(this.focused); },
+    });
+    this.host.replaceChildren(this.topLine(), this.grid, this.bar.node, this.said);
+    this.zoom = new Zoom(this);
+    this.help = new Help(this.host, () => this.focusTile(this.focused));
+    this.courier = new Courier(log, (letter) => this.deliver(letter), (number) => this.tellSaving(number));
+    this.host.addEventListener("keydown", (event) => onKey(this, event));
+    this.host.addEventListener("focusout", (event) => { if (!this.host.contains(event.relatedTarget)) this.tellSelection(0); });
+    this.resize(0);
+  }
+
+  topLine() {
     this.top = element("div", "bar-line");
-    const legend = element("span", "legend");
+    this.legend = element("span", "legend");
     for (const [kind, text] of [["hurts", "hurts"], ["helps", "helps"]]) {
-      const item = element("span");
-      item.append(element("i", kind), document.createTextNode(text));
-      legend.append(item);
+      const part = element("span");
+      part.append(element("i", kind), document.createTextNode(text));
+      this.legend.append(part);
+    }
+    this.saving = element("span", "saving");
+    this.saving.setAttribute("role", "status");
+    this.sizes = element("span", "sizes");
+    this.sizes.setAttribute("role", "group");
+    this.sizes.setAttribute("aria-label", "Size of the tiles");
+    for (const size of SIZES) {
+      const one = button(size, `${size[0].toUpperCase()}${size.slice(1)} tiles`, { press: () => this.resize(SIZES.indexOf(size) - this.size) });
+      one.append(element("i"));
+      this.sizes.append(one);
     }
     this.keysButton = element("button", "keys-button", "? Keys");
     this.keysButton.type = "button";
-    this.keysButton.addEventListener("click", () => this.toggleKeys());
-    this.legend = legend;
-    this.top.append(legend, this.keysButton);
-    this.grid = element("div", "grid");
-    this.grid.setAttribute("role", "list");
-    this.said = element("div", "said");
-    this.said.setAttribute("aria-live", "polite");
-    this.host.replaceChildren(this.top, this.grid, this.said);
-    this.host.addEventListener("keydown", (event) => this.key(event));
+    this.keysButton.addEventListener("click", () => this.help.show(this.data));
+    this.top.append(this.legend, this.saving, this.sizes, this.keysButton);
+    return this.top;
   }
 
   update(component) {
+    const isFirst = !this.component;
     this.component = component;
     this.data = component.data;
-    log.acknowledge(this.data.acknowledged);
+    this.courier.hear(this.data);
     const ground = getComputedStyle(this.host).getPropertyValue("--st-background-color") || "#fff";
     this.host.classList.toggle("dark", isDark(ground.trim()));
     this.keysButton.hidden = !this.data.decide;
+    this.sizes.hidden = this.data.tiles.length < 7;
     this.legend.hidden = !this.data.tiles.some((tile) => typeof tile.influence_positive === "number");
-    this.top.hidden = this.keysButton.hidden && this.legend.hidden;
-    const wanted = new Set(this.data.tiles.map((tile) => tile.pair_id));
+    this.top.hidden = this.keysButton.hidden && this.legend.hidden && this.sizes.hidden;
+    this.grid.setAttribute("role", this.data.decide ? "grid" : "list");
+    this.grid.setAttribute("aria-label", this.data.decide ? "Pairs to decide" : "Pairs");
+    if (this.data.decide) this.grid.setAttribute("aria-multiselectable", "true");
     const active = this.root.activeElement, hadFocus = this.grid.contains(active);
     const before = [...this.tiles.keys()].indexOf(this.focused);
+    this.place();
+    const order = this.order(), hasTurned = this.turning && this.data.turned === this.turning;
+    if (hasTurned) this.endTurn(order[0]);
+    else if (!this.tiles.has(this.focused)) this.setFocused(order[Math.max(0, Math.min(before, order.length - 1))] ?? null);
+    else this.setFocused(this.focused);
+    if (hadFocus && !hasTurned && this.root.activeElement !== active) {
+      if (this.grid.contains(active)) active.focus({ preventScroll: true }); else this.focusTile(this.focused);
+    }
+    if (isFirst && this.data.decide && document.activeElement === document.body) this.takeFocus();
+    if (this.zoom.isOpen) this.zoom.paint();
+    prefetch(this.data.prefetch);
+  }
+
+  // Brings the tiles on screen in line with Python's, by id; what stays the same is not touched.
+  place() {
+    const order = this.order(), wanted = new Set(order);
     for (const [id, view] of this.tiles) if (!wanted.has(id)) { view.node.remove(); this.tiles.delete(id); }
+    const hands = {
+      open: (id) => this.open(id), press: (id, event) => this.press(id, event), choose: (id, verdict) => this.choose(id, verdict),
+      toggle: (id) => { this.selection.toggle(id); this.focusTile(id); }, focused: (id) => this.setFocused(id),
+    };
     this.data.tiles.forEach((tile, position) => {
       let view = this.tiles.get(tile.pair_id);
       const writing = view && view.node.querySelector(".editor");
       if (!view || (view.fixed !== fixedPart(tile, this.data) && !writing)) {
-        const made = this.build(tile);
+        const made = new TileView(tile, this.data, position, hands);
         if (view) view.node.replaceWith(made.node);
         view = made;
         this.tiles.set(tile.pair_id, view);
       }
       view.tile = tile;
       if (this.grid.children[position] !== view.node) this.grid.insertBefore(view.node, this.grid.children[position] || null);
-      this.paint(view);
+      this.paint(tile.pair_id);
     });
-    const order = this.order();
-    if (!this.tiles.has(this.focused)) this.setFocused(order[Math.max(0, Math.min(before, order.length - 1))] ?? null);
-    else this.setFocused(this.focused);
-    if (hadFocus && this.root.activeElement !== active) {
-      if (this.grid.contains(active)) active.focus({ preventScroll: true }); else this.focusTile(this.focused);
-    }
-    if (this.data.decide && log.entries.length && log.last() !== this.sent) this.send(); // left by another page or load
+    this.selection.keep(order);
   }
 
-  build(tile) {
-    const node = element("article", "tile");
-    node.setAttribute("role", "listitem");
-    node.setAttribute("aria-label", tile.caption);
-    node.dataset.pair = tile.pair_id;
-    const frame = element("button", "frame");
-    frame.type = "button"; frame.tabIndex = -1; frame.title = "Open this pair";
-    frame.setAttribute("aria-label", "Open this pair");
-    frame.append(picture(tile.thumbnail_url));
-    const magnifier = element("span", "magnifier");
-    magnifier.append(icon("open"));
-    frame.append(magnifier);
-    if (this.data.decide) frame.addEventListener("click", () => this.open(tile.pair_id));
-    else node.addEventListener("click", () => this.open(tile.pair_id));
-    node.classList.toggle("whole", !this.data.decide);
-    if (tile.rank) frame.append(element("span", "rank", `#${tile.rank}`));
-    const stamp = element("span", "stamp");
-    frame.append(stamp);
-    const body = element("div", "body"), chips = element("div", "chips");
-    if (tile.label) chips.append(element("span", "chip label", tile.label));
-    for (const badge of tile.badges || []) chips.append(element("span", "chip", badge));
-    const caption = element("div", "caption", tile.caption);
-    caption.title = tile.caption;
-    const newCaption = element("div", "new-caption");
-    const roles = element("div", "roles");
-    for (const [name, value] of [["own match", tile.influence_positive], ["as a negative", tile.influence_negative]]) {
-      if (value === null || value === undefined) continue;
-      roles.append(element("span", "name", name), track(name, value, this.data.bar_scale));
-    }
-    body.append(caption, newCaption);
-    if (tile.why) {
-      const why = element("div", "why", tile.why);
-      why.title = tile.why_in_full;
-      body.append(why);
-    }
-    body.append(chips, roles);
-    node.append(frame, body);
-    const buttons = {};
-    if (this.data.decide) {
-      const row = element("div", "buttons");
-      for (const [verdict, word, key] of VERDICTS) {
-        const button = element("button", verdict);
-        button.append(icon(verdict), element("kbd", null, key), element("span", "word", word));
-        button.type = "button"; button.tabIndex = -1; button.title = `${word} (key ${key})`;
-        button.setAttribute("aria-keyshortcuts", key); button.setAttribute("aria-label", word);
-        button.addEventListener("click", () => this.choose(tile.pair_id, verdict, false));
-        buttons[verdict] = button;
-        row.append(button);
-      }
-      node.append(row);
-    }
-    node.addEventListener("focusin", () => this.setFocused(tile.pair_id));
-    return { node, stamp, newCaption, buttons, tile, fixed: fixedPart(tile, this.data) };
+  // The keys work at once on a page that was just opened, if its tiles are in sight and nothing else has the focus.
+  takeFocus() {
+    const view = this.tiles.get(this.focused);
+    if (view && matchMedia("(hover: hover)").matches && this.isInSight(view.node)) view.node.focus({ preventScroll: true });
+  }
+
+  isInSight(node) {
+    const { top, bottom } = node.getBoundingClientRect();
+    return bottom > 40 && top < window.innerHeight - 40;
   }
 
   // What stands for a tile: Python's word, overlaid with what Python has not acknowledged yet.
   standing(tile) {
-    let now = { verdict: tile.verdict || null, caption: tile.new_caption || null };
-    for (const entry of log.entries) {
-      if (entry.pair_id !== tile.pair_id) continue;
-      now = entry.verdict === "undo" ? { verdict: null, caption: null } : { verdict: entry.verdict, caption: entry.new_caption };
+    const all = [{ verdict: tile.verdict || null, caption: tile.new_caption || null }];
+    for (const entry of log.of(tile.pair_id)) {
+      if (entry.verdict === "undo") { all.pop(); if (!all.length) all.push({ verdict: null, caption: null }); }
+      else if (entry.verdict !== "queue") all.push({ verdict: entry.verdict, caption: entry.new_caption });
     }
-    return now;
+    return all.at(-1);
   }
 
-  paint(view) {
-    const { verdict, caption } = this.standing(view.tile);
-    view.node.classList.toggle("decided", Boolean(verdict));
-    view.stamp.hidden = !verdict;
-    view.stamp.className = `stamp ${verdict || ""}`;
-    if (verdict) view.stamp.replaceChildren(icon(verdict), element("span", null, PAST[verdict]));
-    view.newCaption.hidden = !caption;
-    view.newCaption.textContent = caption ? `→ ${caption}` : "";
-    view.node.setAttribute("aria-label", [PAST[verdict], view.tile.caption].filter(Boolean).join(": "));
-    for (const [name, button] of Object.entries(view.buttons)) {
-      button.classList.toggle("on", name === verdict);
-      button.setAttribute("aria-pressed", String(name === verdict));
-    }
+  paint(id) {
+    const view = this.tiles.get(id);
+    if (view) view.paint(this.standing(view.tile), this.selection.has(id), inReview.has(id));
   }
+
+  say(text) { this.said.textContent = text; }
+
+  order() { return this.data.tiles.map((tile) => tile.pair_id); }
+
+  columns() { return getComputedStyle(this.grid).gridTemplateColumns.split(" ").length; }
 
   setFocused(id) {
     lastFocused.set(this.data.key, id);
@@ -169,131 +161,189 @@ class Gallery {
     view.node.scrollIntoView({ block: "nearest" });
   }
 
-  order() { return this.data.tiles.map((tile) => tile.pair_id); }
-
-  move(step) {
+  move(step, isExtending) {
     const order = this.order(), at = order.indexOf(this.focused);
-    const next = Math.max(0, Math.min(order.length - 1, at + step));
-    this.focusTile(order[next]);
+    const next = order[Math.max(0, Math.min(order.length - 1, at + step))];
+    if (isExtending && this.data.decide) this.selection.extend(order, this.focused, next);
+    else this.selection.anchor = null;
+    this.hasMoved = true;
+    this.focusTile(next);
   }
 
-  columns() { return getComputedStyle(this.grid).gridTemplateColumns.split(" ").length; }
-
-  choose(id, verdict, byKey) {
-    if (!this.data.decide) return;
-    if (verdict === "relabel") { this.edit(id); return; }
-    this.record(id, verdict, null);
-    if (byKey) this.nextOpen(id); else this.focusTile(id);
+  // A click: with Shift or Ctrl it selects, and while some are selected the picture does as well; else the picture opens.
+  press(id, event) {
+    const isPicture = event.target.closest(".frame") || !this.data.decide;
+    this.hasMoved = true;
+    if (this.data.decide && event.shiftKey) this.selection.extend(this.order(), this.focused, id);
+    else if (this.data.decide && (event.ctrlKey || event.metaKey || (isPicture && this.selection.size))) this.selection.toggle(id);
+    else if (isPicture) { this.open(id); return; }
+    this.focusTile(id);
   }
 
-  nextOpen(id) {
-    const order = this.order(), at = order.indexOf(id);
+  chosen() {
+    const order = this.order();
+    return this.selection.size ? order.filter((id) => this.selection.has(id)) : [this.focused];
+  }
+
+  choose(id, verdict) {
+    if (verdict === "relabel") { this.edit([id], this.tiles.get(id).node); return; }
+    this.record([id], verdict, null);
+    this.focusTile(id);
+  }
+
+  chooseByKey(verdict) {
+    const ids = this.chosen(), view = this.tiles.get(this.focused);
+    if (this.turning) { this.say("The page is turning."); return; } // nobody has seen what comes
+    if (!this.selection.size && (!view || !this.isInSight(view.node))) { this.focusTile(this.focused); return; }
+    if (verdict === "relabel") { this.edit(ids, this.selection.size ? this.bar.place : view.node); return; }
+    this.record(ids, verdict, null);
+    this.selection.clear();
+    this.focusTile(this.nextOpen(ids));
+  }
+
+  // The next tile without a verdict after the last of `ids`; without any, the next one.
+  nextOpen(ids) {
+    const order = this.order(), at = order.indexOf(ids.at(-1));
     const after = [...order.slice(at + 1), ...order.slice(0, at)];
     const next = after.find((other) => !this.standing(this.tiles.get(other).tile).verdict);
-    this.focusTile(next || order[Math.min(at + 1, order.length - 1)]);
+    return next || order[Math.min(at + 1, order.length - 1)];
   }
 
-  record(id, verdict, caption) {
-    const seconds = Math.min(MOST_SECONDS, (performance.now() - this.focusedAt) / 1000);
-    log.add({ pair_id: id, verdict, new_caption: caption, decided_at: new Date().toISOString(), seconds_spent: Math.round(seconds * 100) / 100 });
+  // One act on one or several pairs: painted now, sent soon.
+  record(ids, verdict, caption, isUndo = false) {
+    const seconds = Math.min(MOST_SECONDS, (performance.now() - this.focusedAt) / 1000) / ids.length;
+    const shared = { verdict, new_caption: caption, decided_at: new Date().toISOString(), seconds_spent: Math.round(seconds * 100) / 100 };
+    log.add(ids.map((id) => ({ pair_id: id, ...shared })));
     this.focusedAt = performance.now();
-    if (verdict !== "undo") this.lastDecided.push(id);
-    this.paint(this.tiles.get(id));
+    this.hasMoved = false;
+    if (!isUndo && verdict !== "queue") this.acts.add(ids);
+    ids.forEach((id) => this.paint(id));
     const decided = this.data.tiles.filter((tile) => this.standing(tile).verdict).length;
-    this.said.textContent = `${PAST[verdict]}. ${decided} decided on this page.`;
-    this.send();
+    const whom = ids.length > 1 ? ` ${ids.length} pairs` : "";
+    this.say(verdict === "queue" ? `Sent to review:${whom || " 1 pair"}.` : `${PAST[verdict]}${whom}. ${decided} decided on this page.`);
+    this.courier.soon();
   }
 
-  undo(id) {
-    let target = id && this.tiles.has(id) && this.standing(this.tiles.get(id).tile).verdict ? id : null;
-    while (!target && this.lastDecided.length) {
-      const last = this.lastDecided.pop();
-      if (this.tiles.has(last) && this.standing(this.tiles.get(last).tile).verdict) target = last;
-    }
-    if (target) { this.record(target, "undo", null); this.focusTile(target); }
+  // Takes back the decision on the tile that was moved to, else the last act as a whole; gives the pair to look at.
+  undo() {
+    const isDecided = (id) => this.tiles.has(id) && Boolean(this.standing(this.tiles.get(id).tile).verdict);
+    let ids = this.hasMoved && isDecided(this.focused) ? [this.focused] : null;
+    ids ??= this.acts.takeLast((id) => !this.tiles.has(id) || isDecided(id));
+    if (!ids && isDecided(this.focused)) ids = [this.focused];
+    if (!ids) { this.say("Nothing to undo."); return null; }
+    this.record(ids, "undo", null, true);
+    const here = ids.find((id) => this.tiles.has(id));
+    if (!here) this.say(`Undone on another page: ${ids.length}.`);
+    else if (!this.zoom.isOpen) this.focusTile(here);
+    return here;
   }
 
-  edit(id) {
-    const view = this.tiles.get(id);
-    if (view.node.querySelector(".editor")) return;
-    const editor = element("div", "editor"), area = element("textarea"), row = element("div");
-    area.setAttribute("aria-label", "The caption that fits the picture");
-    area.maxLength = 10000;
-    area.value = this.standing(view.tile).caption || view.tile.suggested_caption || view.tile.caption;
-    const save = element("button", "save", "Save"), cancel = element("button", null, "Cancel");
-    save.type = cancel.type = "button";
-    const close = () => { editor.remove(); this.focusTile(id); };
-    const done = () => {
-      const text = area.value.trim();
-      if (!text) { area.focus(); return; }
-      editor.remove();
-      this.record(id, "relabel", text);
-      this.nextOpen(id);
-    };
-    save.addEventListener("click", done);
-    cancel.addEventListener("click", close);
-    area.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.isComposing) return; // Enter that ends the writing of a character does not save
-      if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); done(); }
-      if (event.key === "Escape") { event.preventDefault(); close(); }
+  proposedCaption(id) {
+    const { tile } = this.tiles.get(id);
+    return this.standing(tile).caption || tile.suggested_caption || tile.caption;
+  }
+
+  edit(ids, place) {
+    if (place.querySelector(".editor")) return;
+    const captions = new Set(ids.map((id) => this.tiles.get(id).tile.caption));
+    const { editor, begin } = captionEditor({
+      label: ids.length > 1 ? `One caption for all ${ids.length} selected pairs` : "The caption that fits the picture",
+      text: ids.length === 1 ? this.proposedCaption(ids[0]) : captions.size === 1 ? [...captions][0] : "",
+      save: (text) => { this.record(ids, "relabel", text); this.selection.clear(); this.focusTile(this.nextOpen(ids)); },
+      leave: () => this.focusTile(this.focused),
     });
-    row.append(save, cancel);
-    editor.append(area, row);
-    view.node.append(editor);
-    area.focus();
-    area.select();
+    place.append(editor);
+    begin();
   }
 
-  open(id) { this.component.setTriggerValue("opened", id); }
-
-  send() {
-    this.sent = log.last();
-    this.component.setStateValue("log", log.entries.slice());
+  sendToReview(ids, moves = false) {
+    if (!this.data.queues || this.turning) return;
+    ids.forEach((id) => inReview.add(id));
+    this.record(ids, "queue", null);
+    this.selection.clear();
+    const order = this.order();
+    if (moves) this.focusTile(order[Math.min(order.indexOf(ids.at(-1)) + 1, order.length - 1)]);
   }
 
-  toggleKeys() {
-    const shown = this.host.querySelector(".overlay");
-    if (shown) { shown.remove(); this.focusTile(this.focused); return; }
-    const overlay = element("div", "overlay"), box = element("div"), list = element("dl");
-    for (const [key, what] of KEYS) list.append(element("dt", null, key), element("dd", null, what));
-    box.append(element("h3", null, "Keys"), list);
-    box.setAttribute("role", "dialog"); box.setAttribute("aria-modal", "true"); box.setAttribute("aria-label", "Keys");
-    box.tabIndex = -1;
-    overlay.append(box);
-    overlay.addEventListener("click", () => this.toggleKeys());
-    this.host.append(overlay);
-    box.focus({ preventScroll: true });
+  open(id) {
+    this.courier.flush();
+    this.component.setTriggerValue("opened", id);
   }
 
-  key(event) {
-    const name = event.key.toLowerCase();
-    if (this.host.querySelector(".overlay")) { // nobody decides what lies under the overlay
-      event.stopPropagation();
-      if (["escape", "?", "enter"].includes(name)) { this.toggleKeys(); event.preventDefault(); }
+  turn(step) {
+    if (this.turning || (step < 0 ? !this.data.turns.back : !this.data.turns.on)) {
+      if (!this.turning) this.say(step < 0 ? "This is the first page." : "This is the last page.");
       return;
     }
-    const undo = name === "backspace" || name === "u" || ((event.ctrlKey || event.metaKey) && name === "z");
-    if (!undo && (event.ctrlKey || event.metaKey || event.altKey)) return;
-    const inButton = event.composedPath()[0].closest && event.composedPath()[0].closest(".buttons, .editor, .keys-button");
-    const decided = VERDICTS.find(([, , key]) => key === name) || (name === "r" ? VERDICTS[2] : null);
-    const moves = { arrowleft: -1, arrowright: 1, arrowup: -this.columns(), arrowdown: this.columns() };
-    const held = event.repeat && (undo || decided || name === "enter"); // a key held down decides once
-    if (held) { /* nothing */ }
-    else if (undo) { if (this.data.decide) this.undo(this.focused); }
-    else if (decided) this.choose(this.focused, decided[0], true);
-    else if (name in moves) this.move(moves[name]);
-    else if (name === "enter" && !inButton) this.open(this.focused);
-    else if (name === "?" && this.data.decide) this.toggleKeys();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    this.courier.flush();
+    this.selection.clear();
+    this.turning = newSession();
+    this.host.classList.add("turning");
+    this.say("The page is turning.");
+    this.turnTimer = setTimeout(() => this.endTurn(null), TURN_GIVEN_UP_AFTER_MS);
+    this.component.setTriggerValue("turned", { step, turn: this.turning });
+  }
+
+  endTurn(first) {
+    clearTimeout(this.turnTimer);
+    this.turning = null;
+    this.host.classList.remove("turning");
+    if (first === null) return;
+    this.focusTile(first);
+    this.top.scrollIntoView({ block: "nearest" });
+    this.say("Next page.");
+  }
+
+  // Steps through the sizes; the choice is kept in this browser.
+  resize(by) {
+    const stored = SIZES.indexOf(readStored(SIZE_STORED));
+    this.size = Math.max(0, Math.min(SIZES.length - 1, (stored < 0 ? 1 : stored) + by));
+    if (by) try { localStorage.setItem(SIZE_STORED, SIZES[this.size]); } catch { /* then it holds for this page */ }
+    this.grid.className = `grid ${SIZES[this.size]}`;
+    [...this.sizes.children].forEach((one, at) => one.setAttribute("aria-pressed", String(at === this.size)));
+  }
+
+  selectionChanged() {
+    for (const id of this.tiles.keys()) this.paint(id);
+    const { size } = this.selection;
+    this.host.classList.toggle("selecting", size > 0);
+    this.bar.paint(size, this.data.tiles.length, this.data.queues);
+    if (size) this.say(`${size} selected.`);
+    this.tellSelection(SELECTION_TOLD_AFTER_MS);
+  }
+
+  // Python learns of the selection when it has come to rest, or when the person turns to another part of the page.
+  tellSelection(afterMs) {
+    clearTimeout(this.selectionTimer);
+    const tell = () => {
+      const selected = this.order().filter((id) => this.selection.has(id)), said = selected.join("\n");
+      if (said === (this.selectionSaid || "") || !this.host.isConnected) return;
+      this.selectionSaid = said;
+      this.component.setStateValue("selected", selected);
+    };
+    if (afterMs) this.selectionTimer = setTimeout(tell, afterMs); else tell();
+  }
+
+  deliver(letter) {
+    if (this.host.isConnected) this.component.setStateValue("log", letter);
+    else this.courier.stop(); // the next page with a gallery takes the log over
+  }
+
+  tellSaving(number) {
+    if (number) {
+      this.savingTimer ??= setTimeout(() => {
+        this.saving.textContent = `${log.entries.length} not stored yet – kept in this tab and sent again`;
+      }, SAVING_SAID_AFTER_MS);
+      return;
+    }
+    clearTimeout(this.savingTimer);
+    this.savingTimer = null;
+    this.saving.textContent = "";
   }
 }
 
-function fixedPart(tile, data) {
-  const { verdict, new_caption, ...rest } = tile;
-  return JSON.stringify([rest, data.bar_scale, data.decide]);
+function readStored(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
 }
 
 export default function (component) {
