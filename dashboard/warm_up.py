@@ -5,21 +5,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from dashboard.places import runs_dir
 from engine.errors import EcifError
 from engine.runs import list_runs
 
+if TYPE_CHECKING:
+    import streamlit as st
+
 NO_SESSION = "streamlit.runtime.scriptrunner_utils.script_run_context"  # warns once per table that no page asked
 
 
-def warm_up_in_background() -> None:
-    """Start loading; a page that comes earlier waits for no more than it needs itself."""
+@contextlib.asynccontextmanager
+async def warm_up(app: st.App) -> AsyncIterator[None]:
+    """Start loading when the server starts; a page that comes earlier waits for no more than it needs itself."""
     logging.getLogger(NO_SESSION).setLevel(logging.ERROR)
-    threading.Thread(target=_warm_up, daemon=True).start()
+    threading.Thread(target=_load, daemon=True).start()
+    yield
 
 
-def _warm_up() -> None:
+def _load() -> None:
     from dashboard import cache, charts, findings  # noqa: F401 - imported for the pages, which find them loaded
 
     with contextlib.suppress(EcifError):  # the page that needs it says what is wrong
