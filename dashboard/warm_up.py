@@ -6,20 +6,16 @@ import contextlib
 import logging
 import threading
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 from dashboard.places import runs_dir
 from engine.errors import EcifError
 from engine.runs import list_runs
 
-if TYPE_CHECKING:
-    import streamlit as st
-
 NO_SESSION = "streamlit.runtime.scriptrunner_utils.script_run_context"  # warns once per table that no page asked
 
 
 @contextlib.asynccontextmanager
-async def warm_up(app: st.App) -> AsyncIterator[None]:
+async def warm_up(app: object) -> AsyncIterator[None]:
     """Start loading when the server starts; a page that comes earlier waits for no more than it needs itself."""
     logging.getLogger(NO_SESSION).setLevel(logging.ERROR)
     threading.Thread(target=_load, daemon=True).start()
