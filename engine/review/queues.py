@@ -267,7 +267,7 @@ class QueueStore:
             )
             states = select(state.label("state")).where(PAIRS.c.queue_id == queue_id).subquery()
             query = select(states.c.state, func.count()).group_by(states.c.state)
-            found = dict(connection.execute(query).tuples().all())
+            found = dict(connection.execute(query).all())
             return Progress(sum(found.values()), *(found.get(name, 0) for name in ("to_do", "handed_out", "done")))
 
         return self._read(count)
