@@ -195,6 +195,23 @@ class DecisionStore:
             return table
         return table[table["pair_id"].isin(set(pair_ids))].reset_index(drop=True)
 
+    def by_annotator(self, annotator: str | None = None) -> pd.DataFrame:
+        """What stands of each annotator: their latest decision on a pair that they have not taken back.
+
+        Args:
+            annotator: only theirs; everyone's if None.
+
+        Returns:
+            `CURRENT_COLUMNS`, one row per pair and annotator, in order of decision.
+
+        Raises:
+            DecisionsError: if the database cannot be read.
+        """
+        theirs = standing() if annotator is None else standing() & (TABLE.c.annotator == annotator)
+        latest = select(func.max(TABLE.c.id)).where(theirs).group_by(TABLE.c.pair_id, TABLE.c.annotator)
+        columns = [TABLE.c[name] for name in CURRENT_COLUMNS]
+        return self._frame(select(*columns).where(TABLE.c.id.in_(latest)).order_by(TABLE.c.id))
+
     def history(self, pair_id: str | None = None) -> pd.DataFrame:
         """Every row ever written, undos included, in order; of one pair if `pair_id` is given.
 
