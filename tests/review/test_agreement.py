@@ -128,6 +128,8 @@ def test_one_vote_is_what_an_annotator_said_last_and_did_not_take_back(place: st
         ["b", "ana", "drop"],
     ]
     assert store.by_annotator("ana")["pair_id"].tolist() == ["a", "b"]
+    assert store.by_annotator("ana", ["b", "c"])["pair_id"].tolist() == ["b"]
+    assert store.by_annotator(pair_ids=["a"])["annotator"].tolist() == ["ben", "ana"]
     assert agreement(found).same == 1
 
 

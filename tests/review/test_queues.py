@@ -117,7 +117,9 @@ def test_a_pair_that_needs_two_goes_to_two_and_not_to_a_third(store: QueueStore)
     decide(store, "ana", "p0")
     assert store.take("shared", "cleo", 2) == []
     assert store.progress("shared") == Progress(pairs=2, to_do=0, handed_out=2, done=0)
+    assert store.shared("shared") == []
     decide(store, "ben", "p0")
+    assert store.shared("shared") == ["p0"]
     assert store.progress("shared") == Progress(pairs=2, to_do=0, handed_out=1, done=1)
     store.release("shared", "ben")
     assert store.take("shared", "cleo", 2) == ["p1"]
