@@ -5,7 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.components.boxes import show_errors
-from dashboard.state import Key, account_name, choose_run
+from dashboard.components.who import who_decides
+from dashboard.state import choose_run
 from dashboard.wording import APP_TITLE
 
 HERE = Path(__file__).resolve().parent
@@ -17,6 +18,7 @@ PAGES = [
     st.Page("views/predictions.py", title="Predictions", icon=":material/psychology_alt:", url_path="predictions"),
     st.Page("views/trace_back.py", title="Trace-back", icon=":material/account_tree:", url_path="trace-back"),
     st.Page("views/pair.py", title="Pair", icon=":material/image:", url_path="pair"),
+    st.Page("views/queue.py", title="Review queue", icon=":material/inbox:", url_path="review"),
     st.Page("views/decisions.py", title="Decisions & export", icon=":material/fact_check:", url_path="decisions"),
     st.Page("views/runs.py", title="Runs", icon=":material/play_circle:", url_path="runs"),
 ]
@@ -24,14 +26,7 @@ PAGES = [
 page = st.navigation(PAGES)
 with st.sidebar:
     choose_run()
-    st.text_input(
-        "Your name",
-        key=Key.ANNOTATOR.value,
-        placeholder=account_name(),
-        persist_state="session",
-        max_chars=200,
-        help="Stands beside every decision you make.",
-    )
+    who_decides()
 st.html(HERE / "app.css")
 st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
 with show_errors():

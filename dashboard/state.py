@@ -52,9 +52,21 @@ def store() -> DecisionStore:
 
 
 def annotator() -> str:
-    """Who decides: the name in the sidebar, else the account's."""
+    """Who decides: who is logged in, else the name in the sidebar, else the account's."""
     name = (st.session_state.get(Key.ANNOTATOR.value) or "").strip()
-    return name or account_name()
+    return logged_in_as() or name or account_name()
+
+
+def logged_in_as() -> str | None:
+    """The address or name of who logged in, where the owner of the dashboard has set up Streamlit's login."""
+    if not st.user.get("is_logged_in"):
+        return None
+    return next((str(st.user[key]) for key in ("email", "name", "sub") if st.user.get(key)), None)
+
+
+def asks_for_login() -> bool:
+    """Whether Streamlit's login is set up."""
+    return "is_logged_in" in st.user
 
 
 def account_name() -> str:

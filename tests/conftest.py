@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import Server, postgresql_server
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -29,3 +31,18 @@ def runs_dir(sample_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setenv("ECIF_DECISIONS", str(folder / "decisions.sqlite"))
     monkeypatch.setenv("ECIF_LOCAL", "1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server for all tests that need one; they are skipped where it is not installed."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where a test's own stores are kept: once a file, once a database of a real PostgreSQL server."""
+    if request.param == "sqlite":
+        return tmp_path / "new" / "decisions.sqlite"
+    return request.getfixturevalue("postgresql").new_database()

@@ -2,7 +2,20 @@
 
 from types import ModuleType
 
-from engine.commands import benchmark, check, dashboard, demo, doctor, evaluate, export, finetune, run, trace, whatif
+from engine.commands import (
+    benchmark,
+    check,
+    dashboard,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    finetune,
+    import_decisions,
+    run,
+    trace,
+    whatif,
+)
 
 COMMANDS: tuple[ModuleType, ...] = (
     demo,
@@ -12,6 +25,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     trace,
     whatif,
     export,
+    import_decisions,
     dashboard,
     evaluate,
     benchmark,

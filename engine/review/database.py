@@ -43,6 +43,7 @@ KEYS_PER_QUERY = 500
 """databases take only so many values in one query"""
 RETRIED_STATES = ("40001", "40P01", "42P07", "42710")
 """PostgreSQL's: another writer was faster, two writers waited for each other, somebody else just made the table"""
+PSYCOPG = "postgresql+psycopg"
 WRITE_LOCK = 0x65636966
 """any number that no other program on the same database takes: the letters ecif"""
 Result = TypeVar("Result")
@@ -180,7 +181,9 @@ def _engine(url: URL) -> Engine:
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _durable)
         return engine
-    engine = create_engine(url, pool_pre_ping=True)  # a database that was started again is met with new connections
+    unprepared = {"prepare_threshold": None}  # a plan kept from when the table was small reads all of it ever after
+    arguments = unprepared if url.drivername == PSYCOPG else {}
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)  # survives a restart of the database
     if url.get_backend_name() == "postgresql":
         event.listen(engine, "connect", _patient)
     return engine
@@ -192,7 +195,7 @@ def _address(place: str) -> URL:
         return URL.create("sqlite", database=str(Path(place).resolve()))
     try:
         url = make_url(place.replace("postgres://", "postgresql://", 1) if place.startswith("postgres://") else place)
-        return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+        return url.set(drivername=PSYCOPG) if url.drivername == "postgresql" else url
     except ValueError:  # its text may quote a part of the password
         raise DecisionsError(
             "an SQLAlchemy URL such as postgresql://user:password@host:5432/name",

@@ -219,15 +219,23 @@ class DecisionStore:
         Raises:
             DecisionsError: if the database cannot be read.
         """
-        columns = [TABLE.c[name] for name in CURRENT_COLUMNS]
-        of_pairs, few = standing(), pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
-        if few:
-            of_pairs &= TABLE.c.pair_id.in_(list(pair_ids))
-        latest = select(func.max(TABLE.c.id)).where(of_pairs).group_by(TABLE.c.pair_id)
-        table = self._frame(select(*columns).where(TABLE.c.id.in_(latest)).order_by(TABLE.c.id))
-        if pair_ids is None or few:
-            return table
-        return table[table["pair_id"].isin(set(pair_ids))].reset_index(drop=True)
+        return self._latest(standing(), pair_ids, TABLE.c.pair_id)
+
+    def by_annotator(self, annotator: str | None = None, pair_ids: Collection[str] | None = None) -> pd.DataFrame:
+        """What stands of each annotator: their latest decision on a pair that they have not taken back.
+
+        Args:
+            annotator: only theirs; everyone's if None.
+            pair_ids: only these pairs; all if None.
+
+        Returns:
+            `CURRENT_COLUMNS`, one row per pair and annotator, in order of decision.
+
+        Raises:
+            DecisionsError: if the database cannot be read.
+        """
+        theirs = standing() if annotator is None else standing() & (TABLE.c.annotator == annotator)
+        return self._latest(theirs, pair_ids, TABLE.c.pair_id, TABLE.c.annotator)
 
     def history(self, pair_id: str | None = None) -> pd.DataFrame:
         """Every row ever written, undos included, in order; of one pair if `pair_id` is given.
@@ -249,6 +257,20 @@ class DecisionStore:
         """
         with database_errors(self.place), self.engine.connect() as connection:
             return connection.scalar(select(func.count()).select_from(TABLE))
+
+    def _latest(
+        self, rows: ColumnElement[bool], pair_ids: Collection[str] | None, *of_each: ColumnElement[str]
+    ) -> pd.DataFrame:
+        """`CURRENT_COLUMNS` of the latest of `rows` for each value of `of_each`."""
+        few = pair_ids is not None and len(pair_ids) <= KEYS_PER_QUERY
+        if few:
+            rows &= TABLE.c.pair_id.in_(list(pair_ids))
+        latest = select(func.max(TABLE.c.id)).where(rows).group_by(*of_each)
+        columns = [TABLE.c[name] for name in CURRENT_COLUMNS]
+        table = self._frame(select(*columns).where(TABLE.c.id.in_(latest)).order_by(TABLE.c.id))
+        if pair_ids is None or few:
+            return table
+        return table[table["pair_id"].isin(set(pair_ids))].reset_index(drop=True)
 
     def _frame(self, query: Select) -> pd.DataFrame:
         with database_errors(self.place), self.engine.connect() as connection:

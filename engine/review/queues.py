@@ -267,10 +267,23 @@ class QueueStore:
             )
             states = select(state.label("state")).where(PAIRS.c.queue_id == queue_id).subquery()
             query = select(states.c.state, func.count()).group_by(states.c.state)
-            found = dict(connection.execute(query).tuples().all())
+            found = dict(connection.execute(query).all())
             return Progress(sum(found.values()), *(found.get(name, 0) for name in ("to_do", "handed_out", "done")))
 
         return self._read(count)
+
+    def shared(self, queue: str) -> list[str]:
+        """The pairs of a queue that two or more annotators decided, in its order.
+
+        Raises:
+            DecisionsError: if there is no such queue, or the database cannot be read.
+        """
+
+        def ask(connection: Connection) -> list[str]:
+            wanted = select(PAIRS.c.pair_id).where(PAIRS.c.queue_id == known(connection, queue), num_decided() > 1)
+            return list(connection.scalars(wanted.order_by(PAIRS.c.id)))
+
+        return self._read(ask)
 
     def at_work(self, queue: str) -> pd.DataFrame:
         """Who holds pairs: annotator, open (held and not decided by them), decided, minutes_left; by name.

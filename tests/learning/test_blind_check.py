@@ -77,8 +77,7 @@ def test_audited_pairs_come_first_and_decided_ones_never(pairs: Pairs, shown: pd
         blind_items(pairs, shown, "s", num_right=8, num_wrong=200)
 
 
-def test_answers_to_seeded_cards_never_stand_among_the_decisions(tmp_path: Path) -> None:
-    place = tmp_path / "decisions.sqlite"
+def test_answers_to_seeded_cards_never_stand_among_the_decisions(place: str | Path) -> None:
     decisions = DecisionStore.open(place)
     decisions.append([Decision("a", "keep", "ana", "t", "k1")])
     before, revision = decisions.history(), decisions.revision()
