@@ -89,7 +89,7 @@ def test_decisions_survive_a_reload(page, site: str, runs_dir: Path) -> None:
     page.locator(TILES).nth(1).get_by_role("button", name="Keep").click()
     store = DecisionStore.open(runs_dir / "decisions.sqlite")
     wait_for(lambda: len(store.current()) == 1)
-    page.goto(f"{site}/suspicious?show=Decided")
+    page.goto(f"{site}/suspicious?show=decided")
     page.locator(TILES).first.locator(".stamp", has_text="Kept").wait_for()
     assert page.locator(TILES).count() == 1
     assert len(store.history()) == 1
@@ -213,7 +213,7 @@ def test_a_malformed_or_unknown_entry_is_passed_over_and_its_neighbours_are_not(
 def test_a_shared_link_shows_the_same_page_and_a_filter_that_leaves_fewer_pages_still_shows_pairs(
     page, site: str
 ) -> None:
-    page.goto(f"{site}/suspicious?page=3&sort=Table+order")
+    page.goto(f"{site}/suspicious?page=3&sort=table")
     page.get_by_text("page 3 of").wait_for()
     page.locator(TILES).first.wait_for()
     page.get_by_label("Words in the caption").fill("white fox")

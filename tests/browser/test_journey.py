@@ -76,7 +76,7 @@ def test_decisions_survive_a_restart_of_the_dashboard(page, sample_run, runs_dir
     process.wait()
     process.stdout.close()
     process, url = serve(runs_dir)
-    page.goto(f"{url}/suspicious?show=Decided")
+    page.goto(f"{url}/suspicious?show=decided")
     page.locator(TILES).first.locator(".stamp", has_text="Unsure").wait_for()
     process.terminate()
     process.wait(15)

@@ -121,7 +121,7 @@ def test_the_learned_order_is_that_of_the_decisions_and_stays_until_asked_for(
     decide(runs_dir, verdicts)
     current = pd.DataFrame({"pair_id": list(verdicts), "verdict": list(verdicts.values())})
     ranking = advise(signals, current).ranking.drop(index=kept).sort_values("rank")
-    app = open_page("suspicious", sort="Learned from decisions")
+    app = open_page("suspicious", sort="learned")
     assert not app.exception and not app.error
     listed = app.session_state["suspicious_shown"]["pair_ids"]
     assert listed == ranking.index.tolist()

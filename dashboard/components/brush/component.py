@@ -79,13 +79,15 @@ def read_ranges(
     found: dict[str, tuple[float | None, float | None]] = {}
     newest = acknowledged
     for entry in brushed if isinstance(brushed, list) else []:
-        if not isinstance(entry, dict) or entry.get("column") not in columns:
+        if not isinstance(entry, dict):
             continue
-        sequence, low, high = entry.get("sequence"), entry.get("low"), entry.get("high")
-        if not isinstance(sequence, int) or not acknowledged < sequence < 2**53:
+        column, sequence, low, high = (entry.get(name) for name in ("column", "sequence", "low", "high"))
+        if not isinstance(column, str) or column not in columns:
+            continue
+        if not isinstance(sequence, int) or isinstance(sequence, bool) or not acknowledged < sequence < 2**53:
             continue
         if _is_bound(low) and _is_bound(high) and (low is None or high is None or low <= high):
-            found[entry["column"]] = (low, high)
+            found[column] = (low, high)
             newest = max(newest, sequence)
     return found, newest
 
