@@ -1,13 +1,18 @@
 """A run of hostile captions and file names with its images and table on disk, and decisions on it."""
 
+import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from engine.config import RunConfig
 from engine.review import Decision, DecisionStore
+from engine.review.exports import write_export
 from engine.runs import FORMAT_VERSION, RunFolder, write_json, write_table
 
 CAPTIONS = [
@@ -32,7 +37,15 @@ CAPTIONS = [
     "x" * 5_000,
     "{}[]{{curly}} $image",
 ]
-NAMES = ["a b.png", "ü猫👍.png", "100%41 #1?x=1&y.png", "quote'\"x.png", "comma,semi;.png", "=1+1.png", "deep/er/a.b.c.png"]
+NAMES = [
+    "a b.png",
+    "ü猫👍.png",
+    "100%41 #1?x=1&y.png",
+    "quote'\"x.png",
+    "comma,semi;.png",
+    "=1+1.png",
+    "deep/er/a.b.c.png",
+]
 VERDICTS = {"p00": "relabel", "p01": "drop", "p02": "keep", "p03": "unsure", "p04": "relabel", "p05": "drop"}
 NEW_CAPTIONS = {"p00": '=cmd|"x"\r\n\u2028<i>new</i>', "p04": "@\u202enew 👍"}
 FINAL = {
@@ -41,6 +54,21 @@ FINAL = {
     if VERDICTS.get(f"p{at:02d}") != "drop"
 }
 """pair_id → caption after the decisions, dropped pairs out"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A run, its decisions, its table, and a folder."""
+
+    run: RunFolder
+    store: DecisionStore
+    table: pd.DataFrame
+    folder: Path
+
+    def export(self, format: str, name: str, which: str | None = None, **options: str) -> Path:
+        path = self.folder / name
+        write_export(self.run, self.store, format, path, which, **options)
+        return path
 
 
 def hostile_table(folder: Path) -> pd.DataFrame:
@@ -54,10 +82,23 @@ def hostile_table(folder: Path) -> pd.DataFrame:
         Image.new("RGB", (8 + at, 6), (at, 2 * at, 3 * at)).save(path)
         split = ["train", "val", "test"][at % 3]
         rows.append({"pair_id": f"p{at:02d}", "image": f"images/{name}", "caption": caption, "split": split})
-    return pd.DataFrame(rows).assign(label="a, \"label\"", note=lambda table: "note " + table["caption"])
+    return pd.DataFrame(rows).assign(label='a, "label"', note=lambda table: "note " + table["caption"])
 
 
-def hostile_run(folder: Path, table: pd.DataFrame, sources: dict[str, pd.DataFrame]) -> RunFolder:
+def write_source(path: Path, table: pd.DataFrame) -> None:
+    """The table as its owner would write it, by the means of other libraries."""
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_dict("records")), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path, row_group_size=7)
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",", quoting=csv.QUOTE_ALL)
+            writer.writerow(table.columns)
+            writer.writerows(table.itertuples(index=False))
+
+
+def hostile_run(folder: Path, sources: dict[str, pd.DataFrame]) -> RunFolder:
     """A finished run whose pairs come from the tables `sources` (path → rows, as they lie on disk)."""
     folder.mkdir(parents=True)
     parts = [part.assign(source=source, row=range(1, len(part) + 1)) for source, part in sources.items()]

@@ -76,6 +76,9 @@ def pair_chunks(run: RunFolder, columns: Sequence[str]) -> Iterator[pd.DataFrame
     path = run.path / "pairs.parquet"
     try:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20) as file:
+            absent = [name for name in columns if name not in file.schema_arrow.names]
+            if absent:
+                raise pa.ArrowInvalid(f"without {', '.join(absent)}")
             for batch in file.iter_batches(CHUNK_ROWS, columns=list(columns)):
                 yield batch.to_pandas()[list(columns)]
     except (OSError, pa.ArrowException) as error:
