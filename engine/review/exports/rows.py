@@ -105,16 +105,18 @@ def _scores(run: RunFolder, columns: list[str]) -> pd.DataFrame:
 def _joined(
     run: RunFolder, decided: pd.DataFrame, which: str, columns: list[str], scores: pd.DataFrame | None
 ) -> Iterator[pd.DataFrame]:
+    tables = [decided] if scores is None else [decided, scores]
     for chunk in pair_chunks(run, columns):
         chunk = chunk[_is_chosen(which, chunk["pair_id"].map(decided["verdict"]))]
         if chunk.empty:
             continue
-        chunk = chunk.join(decided, on="pair_id")
-        if scores is not None:
-            chunk = chunk.join(scores, on="pair_id")
-            if "suspicion_rank" in chunk:
-                chunk["suspicion_rank"] = chunk["suspicion_rank"].astype("Int64")
-        yield chunk.reset_index(drop=True)
+        chunk = chunk.reset_index(drop=True)
+        # by the index, which is hashed once: a join would look at every score again for every chunk
+        beside = [table.reindex(chunk["pair_id"]).reset_index(drop=True) for table in tables]
+        chunk = pd.concat([chunk, *beside], axis=1)
+        if "suspicion_rank" in chunk:
+            chunk["suspicion_rank"] = chunk["suspicion_rank"].astype("Int64")
+        yield chunk
 
 
 def _is_chosen(which: str, verdict: pd.Series) -> pd.Series:
