@@ -22,7 +22,7 @@ class CleanedExport:
 
     words = Words(
         "Cleaned data set",
-        "The original table in its own format, new captions in, dropped pairs out, pair_id and split kept.",
+        "The original table in its own format, new captions in, dropped pairs out, `pair_id` and `split` kept.",
         "Undecided, unsure and kept pairs stay as they are; rows that could not be read are left out.",
         "Put it beside the original table, then `ecif run` or train on it. It is not guarded for spreadsheets.",
     )

@@ -17,7 +17,7 @@ class DropListExport:
 
     words = Words(
         "Drop list",
-        "The pair_id of every pair to drop, one per line.",
+        "The `pair_id` of every pair to drop, one per line.",
         "Undecided, unsure and kept pairs are not in it.",
         "Predict the model without them: `ecif whatif RUN --drop` with this file.",
     )

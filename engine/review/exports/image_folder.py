@@ -18,9 +18,9 @@ class ImageFolderExport:
 
     words = Words(
         "Hugging Face image folder",
-        "metadata.jsonl with file_name and text per pair, new captions in and dropped pairs out.",
+        "A `metadata.jsonl` with `file_name` and `text` per pair, new captions in and dropped pairs out.",
         "Undecided, unsure and kept pairs stay with their own caption.",
-        'Put it into the data set\'s folder, then datasets.load_dataset("imagefolder", data_dir=…).',
+        'Put it into the data set\'s folder, then `datasets.load_dataset("imagefolder", data_dir=…)`.',
     )
     which = ("clean",)
     columns = ("pair_id", "image", "caption", "label", "split", "source", "verdict", "new_caption")

@@ -20,7 +20,7 @@ class JsonLinesExport:
         "JSON Lines",
         "One JSON object per pair and line with decision and scores, for scripts.",
         "Undecided pairs have a null verdict; keep and unsure stand as they are.",
-        "Read it line by line, or with pandas.read_json(…, lines=True).",
+        "Read it line by line, or with `pandas.read_json(…, lines=True)`.",
     )
     which = tuple(WHICH)
     columns = COLUMNS

@@ -43,8 +43,8 @@ class LabelStudioExport:
         "Label Studio tasks",
         "A folder of tasks with the decisions as pre-annotations, and the labelling configuration.",
         "Undecided pairs come without a choice, the suggested caption filled in; keep and unsure are pre-selected.",
-        "Paste config.xml into a new project, import the tasks; for local images let "
-        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT be the data set's folder.",
+        "Paste `config.xml` into a new project, import the tasks; for local images let "
+        "`LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT` be the data set's folder.",
     )
     which = ("decided", "unsure", "relabel", "drop", "keep", "undecided", "all")
     columns = (

@@ -19,9 +19,9 @@ class WebDatasetExclusions:
 
     words = Words(
         "WebDataset exclusion list",
-        "The __key__ of every dropped pair, one per line: its image's file name up to the first dot.",
+        "The `__key__` of every dropped pair, one per line: its image's file name up to the first dot.",
         "Undecided, unsure and kept pairs are not in it, nor is a key that they share with a dropped pair.",
-        'Leave the keys out: WebDataset(url).select(lambda sample: sample["__key__"] not in keys).',
+        'Leave the keys out: `WebDataset(url).select(lambda sample: sample["__key__"] not in keys)`.',
     )
     which = ("drop",)
     columns = ("pair_id", "image")
