@@ -93,7 +93,7 @@ def test_cards_of_a_blind_check_look_alike_and_late_entries_go_where_they_belong
     page.get_by_text("0 of 20 answered").wait_for()
     wait_for(lambda: DecisionStore.open(place).current()["pair_id"].tolist() == [late])
     page.reload()  # a page that changes above the gallery may take the focus away
-    page.get_by_role("button", name="Export 1 pairs").wait_for()
+    page.get_by_role("button", name="Export 1 pair", exact=True).wait_for()
     wait_for(lambda: page.locator(TILES).count() == 20)
     page.locator(TILES).first.focus()
     page.keyboard.press("1")

@@ -79,8 +79,7 @@ class _Lines:
 def _records(path: Path) -> Iterator[tuple[list[str] | None, str]]:
     """Cells of each record that is not blank (None: its quotes are wrong) and its text."""
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_CHARACTERS))
-    is_tsv = path.suffix.lower() == ".tsv"
-    delimiter = "\t" if is_tsv else _delimiter(path)
+    is_tsv, delimiter = path.suffix.lower() == ".tsv", delimiter_of(path)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         lines = _Lines(file)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -101,8 +100,10 @@ def _records(path: Path) -> Iterator[tuple[list[str] | None, str]]:
                 yield cells, raw
 
 
-def _delimiter(path: Path) -> str:
-    """The likeliest delimiter of a .csv, from its first line (some spreadsheets write semicolons)."""
+def delimiter_of(path: Path) -> str:
+    """The tab of a .tsv, the likeliest delimiter of a .csv by its first line (some spreadsheets write semicolons)."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         first = next((line for line in file if line.strip()), "")
     return max(",;\t", key=first.count)

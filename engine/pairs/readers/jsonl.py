@@ -27,17 +27,18 @@ class JsonLinesReader:
     def columns(self, path: Path) -> list[str]:
         """The names in the first thousand objects, in order of appearance."""
         names: dict[str, None] = {}
-        for row in itertools.islice(_objects(path), LINES_FOR_COLUMNS):
+        for row in itertools.islice(json_objects(path), LINES_FOR_COLUMNS):
             names.update(dict.fromkeys(row.values))
         return list(names)
 
     def rows(self, path: Path, columns: Sequence[str]) -> Iterator[RawRow]:
         """One row per line; a name that an object lacks is an empty cell."""
-        for row in _objects(path):
+        for row in json_objects(path):
             yield row if row.problem else RawRow({name: row.values.get(name) for name in columns})
 
 
-def _objects(path: Path) -> Iterator[RawRow]:
+def json_objects(path: Path) -> Iterator[RawRow]:
+    """The objects of a file with all their values, in file order; a line that holds none with its problem."""
     with path.open("rb") as file:
         for number, line in enumerate(file):
             text = (line.removeprefix(BOM) if number == 0 else line).decode("utf-8", "surrogateescape")

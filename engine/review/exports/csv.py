@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from engine.errors import ConfigError
+from engine.review.exports.interface import Origin, Words, Written
+from engine.review.exports.rows import COLUMNS, WHICH, records
+from engine.runs import RunFolder
 from engine.spreadsheets import guarded, unguarded
 
 NUMBERS = {
@@ -23,14 +25,36 @@ NUMBERS = {
 class CsvExport:
     """UTF-8, one header line, a newline at the end of each line."""
 
-    suffix = ".csv"
+    words = Words(
+        "CSV table",
+        "One row per pair with decision and scores, for a spreadsheet; text that could run as a formula is guarded.",
+        "Undecided pairs have an empty verdict; keep and unsure stand as they are.",
+        "Open it in a spreadsheet, or give it to `ecif whatif --drop` when it holds dropped pairs only.",
+    )
+    which = tuple(WHICH)
+    columns: tuple[str, ...] = COLUMNS
+    is_ranked = True
 
-    def write(self, rows: pd.DataFrame, path: Path, provenance: dict[str, Any]) -> None:
-        """Write `rows` to `path`; a CSV has no place for `provenance`."""
+    def file_name(self, run: RunFolder) -> str:
+        """decisions.csv."""
+        return "decisions.csv"
+
+    def write(self, chunks: Iterator[pd.DataFrame], path: Path, origin: Origin) -> Written:
+        """Write the table; strings are guarded, numbers are not."""
+        rows = 0
         with path.open("w", encoding="utf-8", newline="") as file:
-            file.write(_line([guarded(name) for name in rows.columns]))
-            for row in rows.itertuples(index=False):
-                file.write(_line(["" if pd.isna(value) else guarded(value) for value in row]))
+            file.write(csv_line([guarded(name) for name in self.columns]))
+            for chunk in chunks:
+                file.writelines(csv_line(_cells(record.values())) for record in records(chunk))
+                rows += len(chunk)
+        return Written(rows)
+
+
+def csv_line(cells: Sequence[object], delimiter: str = ",") -> str:
+    """One row. The writer quotes a lone return only if its own line end has one, so that end is replaced."""
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL).writerow(cells)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def read_csv_export(path: str | Path) -> pd.DataFrame:
@@ -48,11 +72,8 @@ def read_csv_export(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(values, columns=names, dtype=object)
 
 
-def _line(cells: Sequence[object]) -> str:
-    """One row. The writer quotes a lone return only if its own line end has one, so that end is replaced."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL).writerow(cells)
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
+def _cells(values: Iterable[object]) -> list[object]:
+    return ["" if value is None else guarded(value) for value in values]
 
 
 def _value(name: str, cell: str) -> object:

@@ -1,0 +1,99 @@
+"""The cleaned data set: the original tables with new captions in and dropped pairs out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from engine.errors import ConfigError, PairsError
+from engine.review.exports.cleaned_tables import write_cleaned
+from engine.review.exports.image_names import ImageNames
+from engine.review.exports.interface import Origin, Words, Written
+from engine.review.exports.rows import pair_chunks, records
+from engine.runs import RunFolder
+
+
+class CleanedExport:
+    """One table where the run read one; a folder with a table for each where it read several."""
+
+    words = Words(
+        "Cleaned data set",
+        "The original table in its own format, new captions in, dropped pairs out, `pair_id` and `split` kept.",
+        "Undecided, unsure and kept pairs stay as they are; rows that could not be read are left out.",
+        "Put it beside the original table, then `ecif run` or train on it. It is not guarded for spreadsheets.",
+    )
+    which = ("clean",)
+    columns = ("pair_id", "image", "caption", "split", "source", "row", "verdict", "new_caption")
+    is_ranked = False
+
+    def file_name(self, run: RunFolder) -> str:
+        """The table's own name with -clean, or the folder cleaned."""
+        names = sources_of(run)
+        return _clean_name(names[0]) if len(names) == 1 else "cleaned"
+
+    def write(self, chunks: Iterator[pd.DataFrame], path: Path, origin: Origin) -> Written:
+        """Walk each original table and the rows that stay side by side.
+
+        Raises:
+            ConfigError: if a table is not there, has changed since the run, or holds features instead of images.
+        """
+        sources, rows = origin.images.sources, 0
+        for source in sources:
+            _must_be_readable(source)
+        names = dict(zip(sources, _free_names(sources), strict=True))
+        if len(sources) != 1:
+            path.mkdir()
+        staying = (record for chunk in chunks for record in records(chunk))
+        for source, of_source in itertools.groupby(staying, key=lambda record: record["source"]):
+            table = path if len(sources) == 1 else path / names[source]
+            rows += _written(source, of_source, table)
+        return Written(rows, (_where(sources, names),))
+
+
+def sources_of(run: RunFolder) -> tuple[str, ...]:
+    """Paths of the tables that the pairs of a run come from, in the order of the pairs."""
+    found: dict[str, None] = {}
+    for chunk in pair_chunks(run, ["source"]):
+        found.update(dict.fromkeys(chunk["source"].unique()))
+    return tuple(found)
+
+
+def _written(source: str, of_source: Iterator[dict[str, Any]], table: Path) -> int:
+    try:
+        return write_cleaned(Path(source), of_source, table)
+    except PairsError as error:
+        raise ConfigError("the table that the run was made from", str(error.got), "Run again on it, first.") from error
+
+
+def _must_be_readable(source: str) -> None:
+    if Path(source).is_dir():
+        raise ConfigError("a run on a table of images", f"the features in {source}", "Export the drop list instead.")
+    if not Path(source).is_file():
+        raise ConfigError(
+            "the original table",
+            f"nothing at {source}",
+            "Export where the data set lies, or choose another format.",
+        )
+
+
+def _clean_name(source: str) -> str:
+    path = Path(source)
+    return f"{path.stem}-clean{path.suffix}"
+
+
+def _free_names(sources: tuple[str, ...]) -> list[str]:
+    """File names of the tables; those that another table has too get their number in front."""
+    names = [_clean_name(source) for source in sources]
+    return [name if names.count(name) == 1 else f"{at}-{name}" for at, name in enumerate(names, 1)]
+
+
+def _where(sources: tuple[str, ...], names: dict[str, str]) -> str:
+    if len({Path(source).parent for source in sources}) == 1:
+        folder = ImageNames(sources).folder
+        return f"Image paths are relative to {folder}: put what was written into that folder before using it."
+    places = "; ".join(f"{names[source]} into {Path(source).parent}" for source in sources)
+    return f"Image paths are relative to each original table: put {places}."
