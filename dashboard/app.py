@@ -19,6 +19,7 @@ PAGES = [
     st.Page("views/trace_back.py", title="Trace-back", icon=":material/account_tree:", url_path="trace-back"),
     st.Page("views/pair.py", title="Pair", icon=":material/image:", url_path="pair"),
     st.Page("views/queue.py", title="Review queue", icon=":material/inbox:", url_path="review"),
+    st.Page("views/map.py", title="Map", icon=":material/scatter_plot:", url_path="map"),
     st.Page("views/decisions.py", title="Decisions & export", icon=":material/fact_check:", url_path="decisions"),
     st.Page("views/runs.py", title="Runs", icon=":material/play_circle:", url_path="runs"),
 ]

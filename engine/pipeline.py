@@ -1,4 +1,4 @@
-"""The main job: pairs → batches → features → queries → scores → traces, each step finished by a rename.
+"""The main job: pairs → batches → features → queries → scores → traces → map, each step finished by a rename.
 
 A run that was killed at any moment is continued by the same call; a finished one is returned as it is.
 """
@@ -88,6 +88,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         ("signals.parquet", "Looking for wrong pairs", _detect),
         ("scores.parquet", "Scoring every pair", _score),
         ("traces.parquet", "Tracing wrong predictions", _trace),
+        ("neighbours.parquet", "Looking for similar pairs", _find_neighbours),
+        ("map.parquet", "Drawing the map", _draw_map),
     ]
     with RunProgress(folder.path / "progress.json", len(steps), console).running() as progress:
         for index, (file_name, title, do) in enumerate(steps):
@@ -257,6 +259,18 @@ def _trace(folder: RunFolder, report: Report) -> None:
     if solves is not None:
         folder.update_record(trace_solves=dataclasses.asdict(solves))
     write_table(folder.path / "traces.parquet", table)
+
+
+def _find_neighbours(folder: RunFolder, report: Report) -> None:
+    from engine.neighbour_tables import write_neighbours
+
+    write_neighbours(folder, report)
+
+
+def _draw_map(folder: RunFolder, report: Report) -> None:
+    from engine.neighbour_tables import write_map
+
+    write_map(folder, report)
 
 
 def _first_record(folder: RunFolder, hashes: dict[str, str]) -> dict[str, object]:

@@ -29,7 +29,19 @@ from engine.errors import (
 )
 
 FORMAT_VERSION = 1
-TABLES = ("pairs", "rejects", "batches", "queries", "signals", "scores", "disturbs", "suggestions", "traces")
+TABLES = (
+    "pairs",
+    "rejects",
+    "batches",
+    "queries",
+    "signals",
+    "scores",
+    "disturbs",
+    "suggestions",
+    "traces",
+    "neighbours",
+    "map",
+)
 _ROLES = ("influence", "influence_positive", "influence_negative")
 COLUMNS = {
     "pairs": ("pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "source"),
@@ -51,6 +63,8 @@ COLUMNS = {
     "suggestions": ("pair_id", "rank", "caption", "fit", "effect", "source"),
     "disturbs": ("pair_id", "other_pair_id", "influence"),
     "traces": ("query_id", "pair_id", *_ROLES, "relative_influence", "side", "rank"),
+    "neighbours": ("pair_id", "kind", "other_pair_id", "similarity", "rank"),
+    "map": ("pair_id", "kind", "x", "y"),
 }
 """the columns that every reader of a run may count on"""
 SIGN_CONVENTION = (
@@ -198,8 +212,13 @@ class RunFolder:
         """Whether the table `name` is finished."""
         return self.has(f"{name}.parquet")
 
-    def table(self, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    def table(self, name: str, columns: list[str] | None = None, pair_id: str | None = None) -> pd.DataFrame:
         """The finished table `name`.
+
+        Args:
+            name: one of `TABLES`.
+            columns: only these.
+            pair_id: only rows of this pair; quick where the table is in the order of pair_id.
 
         Raises:
             RunFolderPartial: if the step that writes it has not finished.
@@ -211,7 +230,8 @@ class RunFolder:
                 f"a finished {name} table", f"a run without it ({self.path})", "Run the same command again: it resumes."
             )
         try:
-            found = pd.read_parquet(path, columns=columns)
+            wanted = None if pair_id is None else [("pair_id", "==", pair_id)]
+            found = pd.read_parquet(path, columns=columns, filters=wanted)
             absent = [one for one in COLUMNS[name] if one not in found and (columns is None or one in columns)]
             if absent:
                 raise ValueError(f"without {', '.join(absent)}")

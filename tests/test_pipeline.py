@@ -45,6 +45,8 @@ COLUMNS = {
     "suggestions": {"pair_id", "rank", "caption", "fit", "effect", "source"},
     "disturbs": {"pair_id", "other_pair_id", "influence"},
     "traces": {"query_id", "pair_id", *ROLES, "relative_influence", "side", "rank"},
+    "neighbours": {"pair_id", "kind", "other_pair_id", "similarity", "rank"},
+    "map": {"pair_id", "kind", "x", "y"},
 }
 
 
@@ -58,7 +60,8 @@ def test_a_run_writes_every_table_with_its_columns_and_a_record(tmp_path: Path) 
         assert set(folder.table(name).columns) >= COLUMNS[name], name
     record = folder.record
     assert folder.is_finished and record["counts"] == {"train": 24, "validation": 10, "test": 8, "rejects": 0}
-    assert set(record["steps"]) == {"pairs", "batches", "features", "queries", "signals", "scores", "traces"}
+    steps = {"pairs", "batches", "features", "queries", "signals", "scores", "traces", "neighbours", "map"}
+    assert set(record["steps"]) == steps
     assert record["cost"].keys() >= {"embedding_seconds", "scoring_seconds"}
     assert record["curvature"]["status"] == "The solve converged."
     for name in folder.table("pairs")["thumbnail"]:

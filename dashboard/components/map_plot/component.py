@@ -1,0 +1,93 @@
+"""The Python side of the map: the browser draws the points and says which area was chosen, never which pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import cache as kept
+from dashboard.pair_map import Colours, PairMap, corners_of, label_names, packed, pair_map
+from engine.runs import RunFolder
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = ("geometry.js", "points.js", "map.js", "input.js")
+
+
+def map_of(run: RunFolder, kind: str) -> PairMap:
+    """The map of a run by image or by caption; kept between reruns."""
+    return _map_of(str(run.path), run.revision, kind)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _map_of(path: str, revision: str, kind: str) -> PairMap:
+    run = RunFolder(Path(path))
+    return pair_map(run.table("map"), kept.train_scores(run), kind)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _names_of(path: str, revision: str, kind: str) -> list[dict[str, Any]]:
+    return label_names(_map_of(path, revision, kind).points, kept.train_scores(RunFolder(Path(path)))["label"])
+
+
+def map_plot(
+    run: RunFolder,
+    kind: str,
+    coloured: Colours,
+    *,
+    area: str | None,
+    key: str,
+    on_area: Callable[[str], None],
+) -> str | None:
+    """Draw a map.
+
+    Args:
+        run: with a map.
+        kind: image or caption.
+        coloured: of its pairs, in the order of the map.
+        area: the chosen one, as text; None for none.
+        key: of the component.
+        on_area: called before the page is drawn again with the text of the area that was chosen, "" for none.
+
+    Returns:
+        The pair that was clicked; None if none.
+    """
+    shown = map_of(run, kind)
+
+    def take_area() -> None:
+        chosen = getattr(st.session_state.get(key), "chosen", None)
+        text = chosen.get("area") if isinstance(chosen, dict) else None
+        if isinstance(text, str):
+            on_area(text if corners_of(text) is not None else "")
+
+    found = _component()(
+        key=key,
+        data={
+            "points": packed(shown.points[shown.drawn].astype("<u2").tobytes()),
+            "values": packed(coloured.values[shown.drawn].tobytes()),
+            "about": shown.about,
+            "palette": coloured.palette,
+            "legend": coloured.legend,
+            "names": _names_of(str(run.path), run.revision, kind),
+            "run_id": run.run_id,
+            "area": area or "",
+        },
+        default={"chosen": None},
+        on_chosen_change=take_area,
+        on_opened_change=lambda: None,
+    )
+    opened = getattr(found, "opened", None)
+    return opened if isinstance(opened, str) and opened in set(shown.pair_ids) else None
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "ecif_map",
+        html='<div class="map"></div>',
+        css=(HERE / "map.css").read_text(encoding="utf-8"),
+        js="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
+    )
