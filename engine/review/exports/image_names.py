@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ class ImageNames:
     sources: tuple[str, ...]
     """paths of the tables, in the order of their pairs"""
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """The folder that names are relative to: the tables', or the nearest one that holds all of theirs."""
         folders = [str(Path(source).parent) for source in self.sources]
@@ -31,8 +32,12 @@ class ImageNames:
         """The name of an image relative to `folder`, with slashes; a web address as it stands."""
         if WEB_ADDRESS.match(image):
             return image
-        inside = os.path.relpath(Path(source).parent, self.folder)
-        return str(PurePosixPath(Path(inside).as_posix(), image))
+        return str(PurePosixPath(self._inside[source], image))
+
+    @cached_property
+    def _inside(self) -> dict[str, str]:
+        """Table → its own folder, relative to `folder`."""
+        return {one: Path(os.path.relpath(Path(one).parent, self.folder)).as_posix() for one in self.sources}
 
     def address(self, source: str, image: str, root: str) -> str:
         """`root` and the percent-encoded name of an image; a web address as it stands."""
