@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.components.gallery_page import deciding_gallery
+from dashboard.components.list_steps import remember_list
 from dashboard.state import store
 from dashboard.tables import pair_tiles
 from engine.runs import RunFolder
@@ -24,6 +25,7 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
         key: names the gallery (`KEY_gallery`); a screen has one such list, whose page is `page` in the URL.
         ranks: number on each tile; the rank of suspicion without it.
     """
+    remember_list(pair_ids)
     place = st.container()
     num_pages = -(-len(pair_ids) // PAGE_SIZE)
     page = st.pagination(num_pages, key="page", bind="query-params") if num_pages > 1 else 1
