@@ -38,7 +38,8 @@ def decision_form(
         if standing["new_caption"]:
             caption_change(pair["caption"], standing["new_caption"], key=f"standing_{pair_id}")
     st.session_state.setdefault(caption_key(pair_id), _proposed(pair, standing, score))
-    with st.form("decision", border=False, enter_to_submit=False):  # which would press the first button, Keep
+    # Keyed by the pair: a key that is pressed while the next pair is still loading must not decide that one.
+    with st.form(f"decision_{pair_id}", border=False, enter_to_submit=False):  # Enter would press Keep
         new_caption = st.text_area(
             "Right caption, for relabelling", max_chars=10_000, height=68, key=caption_key(pair_id)
         )
@@ -46,7 +47,7 @@ def decision_form(
             pressed = [
                 name
                 for name, word in VERDICT_WORDS.items()
-                if st.form_submit_button(word, icon=VERDICT_ICONS[name], shortcut=KEYS[name])
+                if st.form_submit_button(word, icon=VERDICT_ICONS[name], shortcut=KEYS[name], key=f"{name}_{pair_id}")
             ]
     if pressed:
         if pressed[0] == "relabel" and not (new_caption or "").strip():
@@ -57,7 +58,7 @@ def decision_form(
             go_on(steps)
     if standing is None or standing["annotator"] != annotator():
         return
-    if st.button("Undo", icon=":material/undo:", shortcut="Z"):
+    if st.button("Undo", icon=":material/undo:", shortcut="Z", key=f"undo_{pair_id}"):
         undo(pair_id)
         st.rerun()
 

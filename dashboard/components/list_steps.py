@@ -43,14 +43,21 @@ def steps_from(pair_id: str) -> Steps | None:
     )
 
 
-def step_buttons(steps: Steps) -> None:
-    """Previous and next, by mouse and by arrow keys, and whether a decision leads to the next."""
+def step_buttons(pair_id: str, steps: Steps) -> None:
+    """Previous and next, by mouse and by arrow keys, and whether a decision leads to the next.
+
+    Keyed by the pair: a press that comes while the next pair is loading does not skip it.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         back = st.button(
-            "Previous", icon=":material/arrow_back:", key="previous_pair", shortcut="Left", disabled=not steps.before
+            "Previous",
+            icon=":material/arrow_back:",
+            key=f"previous_{pair_id}",
+            shortcut="Left",
+            disabled=not steps.before,
         )
         st.markdown(f"**{steps.place:,}** of {steps.count:,} in the list", width="content")
-        on = st.button("Next", icon=":material/arrow_forward:", key="next_pair", shortcut="Right",
+        on = st.button("Next", icon=":material/arrow_forward:", key=f"next_{pair_id}", shortcut="Right",
                        disabled=not steps.after)  # fmt: skip
         st.toggle("Go on after deciding", key=GO_ON, persist_state="session")
     if back or on:

@@ -37,7 +37,7 @@ steps = steps_from(pair_id)
 
 header("Pair", "Is this what the picture shows? And what does the pair do to the model?")
 if steps:
-    step_buttons(steps)
+    step_buttons(pair_id, steps)
 left, right = st.columns([5, 6], gap="large")
 with left:
     with st.container(border=True):
