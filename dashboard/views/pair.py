@@ -42,7 +42,7 @@ left, right = st.columns([5, 6], gap="large")
 with left:
     with st.container(border=True):
         st.text(pair["caption"])
-    st.image(cache.picture(str(run.path), run.revision, pair_id), width=PICTURE_PIXELS)
+    st.image(cache.picture(str(run.path), run.revision, pair_id), width=PICTURE_PIXELS, alt="The picture of this pair")
     decision_form(run, pair, standing, score, steps)
     size = f"{pair['width']} × {pair['height']} pixels" if pair["width"] else "given as features, without a picture"
     st.caption(f"{pair['split']} pair · {size}")
