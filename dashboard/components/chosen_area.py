@@ -36,7 +36,7 @@ def chosen_area(chosen: pd.DataFrame, scores: pd.DataFrame, decided: pd.Index) -
     st.markdown(f"**{chosen.index.isin(decided).sum():,}** are decided.")
     labels = chosen["label"].value_counts().head(MOST_LABELS)
     if len(labels):
-        st.caption("Labels here")
+        st.markdown("Labels here:")
         st.text("\n".join(f"{count:,} × {label}" for label, count in labels.items()))
 
 
@@ -61,4 +61,5 @@ def no_area_yet(shown: PairMap, on_area: Callable[[str], None]) -> None:
             icon=":material/center_focus_strong:",
             on_click=on_area,
             args=(area_of(corners),),
+            wrap=True,
         )

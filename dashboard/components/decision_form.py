@@ -6,9 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.difference import caption_change
+from dashboard.components.list_steps import Steps, go_on
 from dashboard.state import annotator, decide, undo
 from dashboard.wording import VERDICT_ICONS, VERDICT_WORDS
 from engine.runs import RunFolder
+
+KEYS = {"keep": "K", "drop": "D", "relabel": "L", "unsure": "U"}
 
 
 def caption_key(pair_id: str) -> str:
@@ -16,14 +19,17 @@ def caption_key(pair_id: str) -> str:
     return f"caption_{pair_id}"
 
 
-def decision_form(run: RunFolder, pair: pd.Series, standing: pd.Series | None, score: pd.Series | None) -> None:
-    """Decide one pair, or take the decision back.
+def decision_form(
+    run: RunFolder, pair: pd.Series, standing: pd.Series | None, score: pd.Series | None, steps: Steps | None
+) -> None:
+    """Decide one pair by button or key, or take the decision back.
 
     Args:
         run: whose scores are on screen.
         pair: the pair's row.
         standing: the decision that stands; None without one.
         score: the pair's row of scores; None for pairs that were not trained on.
+        steps: the pair's place in the list one came from; None without one.
     """
     pair_id = pair["pair_id"]
     if standing is not None:
@@ -32,13 +38,16 @@ def decision_form(run: RunFolder, pair: pd.Series, standing: pd.Series | None, s
         if standing["new_caption"]:
             caption_change(pair["caption"], standing["new_caption"], key=f"standing_{pair_id}")
     st.session_state.setdefault(caption_key(pair_id), _proposed(pair, standing, score))
-    with st.form("decision", border=False):
+    # Keyed by the pair: a key that is pressed while the next pair is still loading must not decide that one.
+    with st.form(f"decision_{pair_id}", border=False, enter_to_submit=False):  # Enter would press Keep
         new_caption = st.text_area(
-            "Right caption, for relabelling", max_chars=10_000, height=80, key=caption_key(pair_id)
+            "Right caption, for relabelling", max_chars=10_000, height=68, key=caption_key(pair_id)
         )
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, gap="xsmall"):
             pressed = [
-                name for name, word in VERDICT_WORDS.items() if st.form_submit_button(word, icon=VERDICT_ICONS[name])
+                name
+                for name, word in VERDICT_WORDS.items()
+                if st.form_submit_button(word, icon=VERDICT_ICONS[name], shortcut=KEYS[name], key=f"{name}_{pair_id}")
             ]
     if pressed:
         if pressed[0] == "relabel" and not (new_caption or "").strip():
@@ -46,8 +55,10 @@ def decision_form(run: RunFolder, pair: pd.Series, standing: pd.Series | None, s
         else:
             suspicion = None if score is None else float(score["suspicion"])
             decide(run, pair_id, pressed[0], suspicion, new_caption.strip() if pressed[0] == "relabel" else None)
-            st.rerun()
-    if standing is not None and standing["annotator"] == annotator() and st.button("Undo", icon=":material/undo:"):
+            go_on(steps)
+    if standing is None or standing["annotator"] != annotator():
+        return
+    if st.button("Undo", icon=":material/undo:", shortcut="Z", key=f"undo_{pair_id}"):
         undo(pair_id)
         st.rerun()
 

@@ -11,6 +11,7 @@ from dashboard.components.bulk import bulk_bar, bulk_outcome
 from dashboard.components.gallery import Turns, selected_pairs
 from dashboard.components.gallery_page import deciding_gallery
 from dashboard.components.list_state import page_of_url, turn_to
+from dashboard.components.list_steps import remember_list
 from dashboard.state import store
 from dashboard.tables import pair_tiles
 from dashboard.thumbnails import thumbnail_url
@@ -28,6 +29,7 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
         key: names the gallery (`KEY_gallery`); a screen has one such list, whose page is `page` in the URL.
         ranks: number on each tile; the rank of suspicion without it.
     """
+    remember_list(pair_ids)
     num_pages = -(-len(pair_ids) // PAGE_SIZE)
     page = page_of_url(num_pages)
     here = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)

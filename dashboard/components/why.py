@@ -24,19 +24,16 @@ def why_suspected(run: RunFolder, score: pd.Series) -> None:
         if signals is None:
             st.markdown(f"Not computed for this run. {NOT_CROSS_FITTED}")
             return
-        words, drivers = st.columns([2, 3], gap="large")
-        with words:
-            st.text(score["reason"] or "Nothing speaks against this pair.")
-            if is_defended(score, signals):
-                st.caption(DEFENDED_IN_WORDS)
-            st.metric(
-                "Probability that the caption is wrong",
-                probability_in_words(score["p_wrong"]),
-                help="Estimated without labels. Near misses are not counted.",
-            )
-        with drivers:
-            found = strongest_signals(signals, score["pair_id"])
-            for driver in found:
-                st.progress(driver.percentile, standing_in_words(driver))
-            if not found:
-                st.markdown("In no signal does it stand out from the other pairs.")
+        st.text(score["reason"] or "Nothing speaks against this pair.")
+        if is_defended(score, signals):
+            st.caption(DEFENDED_IN_WORDS)
+        st.metric(
+            "Probability that the caption is wrong",
+            probability_in_words(score["p_wrong"]),
+            help="Estimated without labels. Near misses are not counted.",
+        )
+        found = strongest_signals(signals, score["pair_id"])
+        for driver in found:
+            st.progress(driver.percentile, standing_in_words(driver))
+        if not found:
+            st.markdown("In no signal does it stand out from the other pairs.")

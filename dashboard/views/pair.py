@@ -8,12 +8,16 @@ from dashboard.components.decision_form import decision_form
 from dashboard.components.disturbed import disturbed_pairs
 from dashboard.components.facts import score_row
 from dashboard.components.gallery import gallery
+from dashboard.components.history import decision_history
+from dashboard.components.list_steps import step_buttons, steps_from
+from dashboard.components.nearest import nearest_pairs
 from dashboard.components.suggestions import suggested_captions
 from dashboard.components.why import why_suspected
 from dashboard.state import Key, go, store
-from dashboard.tables import for_reading, pair_tiles, prediction_tiles
+from dashboard.tables import pair_tiles, prediction_tiles
 
-MOST_RELATED = 6
+MOST_RELATED = 5
+PICTURE_PIXELS = 400  # so that the buttons below are on the first screen; the picture's own button makes it large
 
 run = run_or_stop()
 pairs, scores = cache.pairs(run), cache.train_scores(run)
@@ -29,45 +33,42 @@ pair = pairs.loc[pair_id]
 score = scores.loc[pair_id] if pair_id in scores.index else None
 decisions = cache.decisions(store())
 standing = decisions.loc[pair_id] if pair_id in decisions.index else None
+steps = steps_from(pair_id)
 
 header("Pair", "Is this what the picture shows? And what does the pair do to the model?")
-picture, side = st.columns([2, 3], gap="large")
-with picture:
-    st.image(cache.picture(str(run.path), run.revision, pair_id), width="stretch")
+if steps:
+    step_buttons(pair_id, steps)
+left, right = st.columns([5, 6], gap="large")
+with left:
+    with st.container(border=True):
+        st.text(pair["caption"])
+    st.image(cache.picture(str(run.path), run.revision, pair_id), width=PICTURE_PIXELS, alt="The picture of this pair")
+    decision_form(run, pair, standing, score, steps)
     size = f"{pair['width']} × {pair['height']} pixels" if pair["width"] else "given as features, without a picture"
     st.caption(f"{pair['split']} pair · {size}")
     st.text(f"{pair['image']}\n{pair_id}")
 
-with side:
-    st.caption("Caption")
-    with st.container(border=True):
-        st.text(pair["caption"])
-    decision_form(run, pair, standing, score)
-    if score is not None:
+with right:
+    if score is None:
+        st.info(f"This is a {pair['split']} pair: the model did not learn from it, so it has no influence.")
+    else:
+        why_suspected(run, score)
         suggested_captions(run, score)
+    with st.container(border=True):
+        st.markdown("**History**")
+        decision_history(store().history(pair_id), pair["caption"])
 
 if score is None:
-    st.info(f"This is a {pair['split']} pair: the model did not learn from it, so it has no influence.")
     st.stop()
 
+nearest_pairs(run, pair_id, decisions)
+
+st.subheader("What it does to the model", anchor=False)
 score_row(score, scores)
-why_suspected(run, score)
-left, right = st.columns(2)
-with left.container(border=True, height="stretch"):
+with st.container(border=True):
     st.markdown("**What it does to the validation loss**", help=wording.ROLES_IN_WORDS)
     st.plotly_chart(charts.role_bars(score["influence_positive"], score["influence_negative"]), config=charts.CONFIG)
     st.caption("Orange: without this pair the model would be less wrong. Teal: it helps.")
-with right.container(border=True, height="stretch"):
-    st.markdown("**History**")
-    history = store().history(pair_id)
-    if history.empty:
-        st.markdown("Nobody has decided this pair yet.")
-    else:
-        st.dataframe(
-            for_reading(history)[["decided_at", "annotator", "verdict", "new_caption"]],
-            hide_index=True,
-            column_config=wording.DECISION_COLUMNS,
-        )
 
 traces, queries = cache.table(run, "traces"), cache.table(run, "queries")
 mistakes = traces[(traces["pair_id"] == pair_id) & (traces["side"] == "hurts")].nsmallest(MOST_RELATED, "rank")

@@ -16,7 +16,7 @@ const VERTEX = `attribute vec2 point; attribute vec4 colour; uniform vec2 scale,
 void main() { gl_Position = vec4(point * scale + shift, 0.0, 1.0); gl_PointSize = size; tint = colour; }`;
 const FRAGMENT = `precision mediump float; varying vec4 tint;
 void main() { float far = length(gl_PointCoord - 0.5); float edge = 1.0 - smoothstep(0.38, 0.5, far);
-  gl_FragColor = vec4(tint.rgb, tint.a * edge); }`;
+  gl_FragColor = vec4(tint.rgb, 1.0) * tint.a * edge; }`;
 
 function rgb(hex) { return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)); }
 
@@ -39,7 +39,7 @@ function colourOf(value, palette, stops) {
 class Points {
   constructor(canvas) {
     this.canvas = canvas;
-    this.gl = canvas.getContext("webgl", { antialias: true, premultipliedAlpha: false });
+    this.gl = canvas.getContext("webgl", { antialias: true });
     if (this.gl) this.prepare();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => { this.prepare(); this.upload(); this.draw(this.last); });
@@ -56,7 +56,7 @@ class Points {
     gl.linkProgram(program);
     gl.useProgram(program);
     gl.enable(gl.BLEND);
-    gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.program = program;
     this.buffers = { point: gl.createBuffer(), colour: gl.createBuffer() };
   }
@@ -70,7 +70,7 @@ class Points {
     this.colour = new Uint8Array(4 * count);
     order.forEach((from, to) => {
       this.xy.set([xy[2 * from], xy[2 * from + 1]], 2 * to);
-      this.colour.set([...colourOf(values[from], palette, stops), chosen && !chosen[from] ? 90 : 225], 4 * to);
+      this.colour.set([...colourOf(values[from], palette, stops), chosen && !chosen[from] ? 100 : 235], 4 * to);
     });
     this.upload();
   }
