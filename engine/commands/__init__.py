@@ -2,7 +2,20 @@
 
 from types import ModuleType
 
-from engine.commands import benchmark, check, dashboard, demo, doctor, evaluate, export, finetune, run, trace, whatif
+from engine.commands import (
+    ask,
+    benchmark,
+    check,
+    dashboard,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    finetune,
+    run,
+    trace,
+    whatif,
+)
 
 COMMANDS: tuple[ModuleType, ...] = (
     demo,
@@ -10,6 +23,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     run,
     finetune,
     trace,
+    ask,
     whatif,
     export,
     dashboard,
