@@ -18,6 +18,7 @@ PAGES = [
     st.Page("views/suspicious.py", title="Suspicious pairs", icon=":material/image_search:", url_path="suspicious"),
     st.Page("views/predictions.py", title="Predictions", icon=":material/psychology_alt:", url_path="predictions"),
     st.Page("views/trace_back.py", title="Trace-back", icon=":material/account_tree:", url_path="trace-back"),
+    st.Page("views/ask.py", title="Ask", icon=":material/psychology:", url_path="ask"),
     st.Page("views/pair.py", title="Pair", icon=":material/image:", url_path="pair"),
     st.Page("views/decisions.py", title="Decisions & export", icon=":material/fact_check:", url_path="decisions"),
     st.Page("views/runs.py", title="Runs", icon=":material/play_circle:", url_path="runs"),

@@ -85,6 +85,7 @@ class AskingEngine:
         self._replies: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._about: tuple[Path, str] | None = None
         self._number = 0
+        self._is_busy = self._is_loading = False
         threading.Thread(target=self._serve, daemon=True).start()
 
     def ask(self, run: RunFolder, question: Question) -> Asked:
@@ -96,10 +97,21 @@ class AskingEngine:
             self._questions.put(asked)
         return asked
 
+    def warm(self, run: RunFolder) -> None:
+        """Load the model of a run ahead of a question that is likely to come, if nobody else is asking."""
+        is_there = self._about == _named(run) and self.pid
+        if not is_there and not self._is_busy and self._questions.empty():
+            self._questions.put(Asked(run, {}))
+
     @property
     def num_waiting(self) -> int:
         """Questions that nobody works on yet."""
         return self._questions.qsize()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is on its way into memory."""
+        return self._is_loading
 
     @property
     def pid(self) -> int | None:
@@ -124,14 +136,18 @@ class AskingEngine:
     def _serve(self) -> None:
         while True:
             asked = self._questions.get()
+            self._is_busy = True
             try:
                 self._answer(asked)
             except Exception as error:  # a thread that dies would leave every later question waiting
                 self.close()
                 asked.finish(None, str(error) if isinstance(error, _EngineEnded) else f"{STOPPED} ({error})")
+            self._is_busy = self._is_loading = False
 
     def _answer(self, asked: Asked) -> None:
         is_new = self._ready_for(asked)
+        if not asked.message:  # the model was to be loaded, no more
+            return asked.finish(None)
         try:
             self._exchange(asked)
         except _EngineEnded:
@@ -139,19 +155,20 @@ class AskingEngine:
                 raise
             self._ready_for(asked)  # it had just left for want of questions
             self._exchange(asked)
+        return None
 
     def _ready_for(self, asked: Asked) -> bool:
         """See to it that a process for this run is there; True if it was started now."""
-        about = (asked.run.path, asked.run.revision)
-        if self.pid and self._about == about:
+        if self.pid and self._about == _named(asked.run):
             return False
         self.close()
-        asked.state = "loading"
+        asked.state, self._is_loading = "loading", True
         self._start(asked.run.path)
-        self._about = about
+        self._about = _named(asked.run)
         said = self._next_reply(time.monotonic() + self._load_seconds, self._load_seconds)
         if "failed" in said:
             raise _EngineEnded(said["failed"])
+        self._is_loading = False
         return True
 
     def _start(self, run: Path) -> None:
@@ -194,6 +211,11 @@ class AskingEngine:
         if line is None:
             raise _EngineEnded(SHORT_OF_MEMORY if self._process.wait() == -9 else STOPPED)
         return json.loads(line)
+
+
+def _named(run: RunFolder) -> tuple[Path, str]:
+    """What a process was started for: a run that changes needs another."""
+    return run.path, run.revision
 
 
 def _read(process: subprocess.Popen[str], replies: queue.SimpleQueue[str | None]) -> None:

@@ -4,7 +4,19 @@
 """
 
 from engine.asking.answer import Answer, Explanation, Fit
-from engine.asking.askable import check_askable
+from engine.asking.askable import check_askable, classes_of
 from engine.asking.question import MAX_PICTURE_BYTES, Question, read_picture
 
-__all__ = ["Answer", "Explanation", "Fit", "MAX_PICTURE_BYTES", "Question", "check_askable", "read_picture"]
+__all__ = [
+    # in
+    "Question",
+    "read_picture",
+    "MAX_PICTURE_BYTES",
+    # out
+    "Answer",
+    "Explanation",
+    "Fit",
+    # which runs
+    "check_askable",
+    "classes_of",
+]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine.errors import ConfigError
+import json
+
+from engine.errors import ConfigError, RunFolderDamaged
 from engine.models import split_spec
 from engine.runs import RunFolder
 
@@ -27,3 +29,18 @@ def check_askable(run: RunFolder) -> None:
             "Only the heads answer in seconds: every question would pass all training pairs through the encoders. "
             "Run the same model with --tier heads beside it.",
         )
+
+
+def classes_of(run: RunFolder) -> tuple[str, ...]:
+    """The class names of a run's zero-shot predictions; empty without labels.
+
+    Raises:
+        RunFolderDamaged: if their file cannot be read.
+    """
+    path = run.path / "features" / "classes.json"
+    try:
+        return tuple(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunFolderDamaged(
+            "a readable list of classes", f"{path} ({error})", "Delete the folder features and run again."
+        ) from error
