@@ -18,8 +18,7 @@ from engine.asking import Question, check_askable, classes_of
 from engine.errors import EcifError
 
 TOP = 24
-ASKED = "asked"
-"""the picture that was asked about, in the session; 1 in the URL, where a test picture has its place"""
+ASKED = "asked"  # the picture that was asked about, in the session; 1 in the URL, where a test picture has its place
 
 
 def begin_again() -> None:
@@ -58,7 +57,7 @@ if picture is None:
 
 picture_column, question_column, answer_column = st.columns([2, 3, 4], gap="medium")
 with picture_column:
-    st.image(picture.preview, width=240)
+    st.image(picture.preview, width=240, alt="The picture you ask about")
     st.button("Ask another", icon=":material/restart_alt:", on_click=begin_again)
 with question_column.container(border=True, height="stretch"):
     label, caption, is_complete, pressed = question_form(classes)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from browser.test_accessibility import faults
 from browser.test_gallery import TILES, loaded_pictures, wait_for
 
 from engine.review import DecisionStore
@@ -52,5 +53,6 @@ def test_an_uploaded_fox_leads_to_the_foxes_that_were_captioned_as_cats(
     page.get_by_role("radio", name="Behind the caption").click()
     page.get_by_role("radio", name="Most like the caption").click()
     page.get_by_text("The training pairs most like the caption").wait_for()
+    assert faults(page) == []
     page.get_by_role("button", name="Ask another").click()
     page.locator(".strip button").first.wait_for()

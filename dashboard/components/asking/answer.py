@@ -18,8 +18,8 @@ from engine.runs import RunFolder
 
 SHOWN_CLASSES, SHOWN_CAPTIONS = 6, 4
 SIDE, NAMES, ABOUT = "ask_side", "ask_side_names", "ask_about"
-PAIRS = "pairs"
-"""the side, in the URL"""
+PAIRS, BEHIND = "pairs", "behind"
+"""the side and what is explained, in the URL"""
 SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 ABOUTS = {"answer": "Behind the class", "label": "Behind the class", "caption": "Behind the caption"}
 SIDES = {
@@ -149,15 +149,14 @@ def _chosen_explanation(answer: Answer) -> Explanation:
     by_about = {one.about: one for one in answer.explanations}
     if len(by_about) == 1:
         return answer.explanations[0]
+    if st.session_state.get(ABOUT, st.query_params.get(BEHIND)) not in by_about:
+        st.session_state[ABOUT] = next(iter(by_about))
+    elif ABOUT not in st.session_state:
+        st.session_state[ABOUT] = st.query_params[BEHIND]
     about = st.segmented_control(
-        "Explain",
-        list(by_about),
-        format_func=ABOUTS.get,
-        default=next(iter(by_about)),
-        required=True,
-        key=ABOUT,
-        label_visibility="collapsed",
+        "Explain", list(by_about), format_func=ABOUTS.get, required=True, key=ABOUT, label_visibility="collapsed"
     )
+    st.query_params[BEHIND] = about
     return by_about[about]
 
 
