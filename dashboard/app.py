@@ -17,6 +17,7 @@ PAGES = [
     st.Page("views/suspicious.py", title="Suspicious pairs", icon=":material/image_search:", url_path="suspicious"),
     st.Page("views/predictions.py", title="Predictions", icon=":material/psychology_alt:", url_path="predictions"),
     st.Page("views/trace_back.py", title="Trace-back", icon=":material/account_tree:", url_path="trace-back"),
+    st.Page("views/ask.py", title="Ask", icon=":material/psychology:", url_path="ask"),
     st.Page("views/pair.py", title="Pair", icon=":material/image:", url_path="pair"),
     st.Page("views/queue.py", title="Review queue", icon=":material/inbox:", url_path="review"),
     st.Page("views/map.py", title="Map", icon=":material/scatter_plot:", url_path="map"),

@@ -74,6 +74,11 @@ def class_features(prompts: Tensor, num_templates: int) -> Tensor:
     return mean / mean.norm(dim=-1, keepdim=True)
 
 
+def class_logits(features: Features, num_templates: int) -> Tensor:
+    """Logits of each class for each image, `[images, classes]`; the texts are prompts, class by class."""
+    return features.log_logit_scale.exp() * features.image @ class_features(features.text, num_templates).T
+
+
 def classify(features: Features, truth: Tensor, num_templates: int) -> Classification:
     """Zero-shot classification.
 
@@ -82,8 +87,7 @@ def classify(features: Features, truth: Tensor, num_templates: int) -> Classific
         truth: true class index, `[images]`.
         num_templates: prompts per class.
     """
-    scale = features.log_logit_scale.exp()
-    logits = scale * features.image @ class_features(features.text, num_templates).T
+    logits = class_logits(features, num_templates)
     confidence, predicted = logits.softmax(1).max(1)
     loss = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
     right = logits.gather(1, truth[:, None]).squeeze(1)

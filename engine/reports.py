@@ -70,12 +70,12 @@ def print_check(pairs: str, rejects: str | None) -> int:
     console.print(columns)
     examples = Table("image", "caption", title="Examples")
     for image, caption in found.examples:
-        examples.add_row(_text(image), _text(caption))
+        examples.add_row(one_line(image), one_line(caption))
     console.print(examples)
     if found.oddities:
         odd = Table("caption", "what is odd", title=f"{found.oddities} captions look odd by themselves, such as")
         for caption, reason in found.odd_examples:
-            odd.add_row(_text(caption), _text(reason))
+            odd.add_row(one_line(caption), one_line(reason))
         console.print(odd)
     if found.reasons:
         reasons = Table("rows", "reason", title="Rejected")
@@ -93,7 +93,9 @@ def print_wrong_predictions(folder: RunFolder, most: int = 40) -> None:
     wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False)
     table = Table("query", "true", "predicted", "confidence", title=f"{len(wrong)} wrong predictions")
     for row in wrong.head(most).itertuples():
-        table.add_row(Text(row.query_id), _text(row.true_label), _text(row.predicted_label), f"{row.confidence:.2f}")
+        table.add_row(
+            Text(row.query_id), one_line(row.true_label), one_line(row.predicted_label), f"{row.confidence:.2f}"
+        )
     Console().print(table)
 
 
@@ -134,7 +136,7 @@ def print_trace(folder: RunFolder, query_id: str, top: int) -> None:
             table.add_row(
                 str(one.rank),
                 Text(one.pair_id),
-                _text(captions[one.pair_id]),
+                one_line(captions[one.pair_id]),
                 f"{one.influence:+.2e}",
                 f"{one.influence_positive:+.2e}",
                 f"{one.influence_negative:+.2e}",
@@ -143,7 +145,7 @@ def print_trace(folder: RunFolder, query_id: str, top: int) -> None:
         console.print(table)
 
 
-def _text(value: str) -> Text:
+def one_line(value: str) -> Text:
     """Stranger's text on one line: control characters cannot reach the terminal."""
     shown = "".join(c if c.isprintable() else " " for c in str(value))
     return Text(shown if len(shown) <= CAPTION_WIDTH else shown[: CAPTION_WIDTH - 1] + "…")

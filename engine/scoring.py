@@ -91,9 +91,13 @@ def influence_on(study: Study, query_ids: list[str]) -> Iterator[tuple[list[str]
         The ids, scores `[queries, pairs]` in nats, and the solve.
     """
     for ids, gradient in gradients(study, query_ids):
-        solution = study.inverse.solve(gradient)
-        directions = solution.values / study.segmentations[0].num_pairs
-        yield ids, _scores(study, directions), solution
+        yield ids, *influence_of(study, gradient)
+
+
+def influence_of(study: Study, gradient: torch.Tensor) -> tuple[SegmentedScores, Solution]:
+    """Influence of every training pair on the losses with these gradients `[queries, parameters]`, and the solve."""
+    solution = study.inverse.solve(gradient)
+    return _scores(study, solution.values / study.segmentations[0].num_pairs), solution
 
 
 def scores_tables(
@@ -171,17 +175,9 @@ def traces_table(
     Returns:
         query_id, pair_id, `TRACE_SCORES`, side, rank within query and side; and what the solves were like.
     """
-    changes = torch.as_tensor(scores["parameter_change"].to_numpy(copy=True)).to(study.like)
-    pair_ids = scores["pair_id"].to_numpy()
     parts, solutions = [], []
     for ids, found, solution in influence_on(study, query_ids):
-        relative = relative_influence(found.mean.both, changes)
-        relative_positive = relative_influence(found.mean.positive, changes)
-        for row, query_id in enumerate(ids):
-            columns = (found.mean.both, found.mean.positive, found.mean.negative, relative, relative_positive)
-            values = {name: part[row].cpu().numpy() for name, part in zip(TRACE_SCORES, columns, strict=True)}
-            table = pd.DataFrame({"query_id": query_id, "pair_id": pair_ids, **values})
-            parts += _both_sides(table, TRACE_RANKED_BY[study.config.trace_role], study.config.trace_depth)
+        parts += both_sides(study, scores, ids, found, study.config.trace_depth)
         solutions.append(solution)
         report(sum(len(s.residuals) for s in solutions), len(query_ids))
     if not parts:
@@ -196,7 +192,34 @@ def traces_table(
     return pd.concat(parts, ignore_index=True), SolveRecord.of(solutions)
 
 
-def _both_sides(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
+def both_sides(
+    study: Study, scores: pd.DataFrame, query_ids: list[str], found: SegmentedScores, depth: int
+) -> list[pd.DataFrame]:
+    """The pairs that hurt and help some queries most, by the relative influence of the configured role.
+
+    Args:
+        study: of the run.
+        scores: the scores table (its parameter_change is the denominator).
+        query_ids: what to call the queries.
+        found: influence of every training pair on each of them.
+        depth: most pairs per query and side.
+
+    Returns:
+        Two tables per query, with the columns of `traces_table`.
+    """
+    changes = torch.as_tensor(scores["parameter_change"].to_numpy(copy=True)).to(study.like)
+    relative = relative_influence(found.mean.both, changes)
+    relative_positive = relative_influence(found.mean.positive, changes)
+    columns = (found.mean.both, found.mean.positive, found.mean.negative, relative, relative_positive)
+    parts = []
+    for row, query_id in enumerate(query_ids):
+        values = {name: _column(part[row]) for name, part in zip(TRACE_SCORES, columns, strict=True)}
+        table = pd.DataFrame({"query_id": query_id, "pair_id": scores["pair_id"].to_numpy(), **values})
+        parts += _ranked(table, TRACE_RANKED_BY[study.config.trace_role], depth)
+    return parts
+
+
+def _ranked(table: pd.DataFrame, by: str, depth: int) -> list[pd.DataFrame]:
     """The pairs that hurt (most negative first) and that help (most positive first)."""
     hurts = table[table[by] < 0].nsmallest(depth, by)
     helps = table[table[by] > 0].nlargest(depth, by)

@@ -13,6 +13,7 @@ def addresses_of(run: RunFolder) -> dict[str, str]:
         "look next": "suspicious?look=Look+at+next",
         "predictions": "predictions",
         "trace-back": f"trace-back?query={query}",
+        "ask": "ask",
         "pair": f"pair?pair={pair}",
         "decisions": "decisions",
         "runs": "runs",

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from engine.commands import (
+    ask,
     benchmark,
     check,
     dashboard,
@@ -23,6 +24,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     run,
     finetune,
     trace,
+    ask,
     whatif,
     export,
     import_decisions,

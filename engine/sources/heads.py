@@ -48,7 +48,7 @@ class HeadsSource:
             "log_logit_scale": self.heads.log_logit_scale,
             "logit_bias": self.heads.logit_bias,
         }
-        subset = self._map(self.text[:0], self.image[:0]).subset
+        subset = self.map_of(self.text[:0], self.image[:0]).subset
         return subset.flatten({name: named[name][None] for name in subset.shapes})[0]
 
     @property
@@ -59,15 +59,15 @@ class HeadsSource:
     def pairs(self, positions: Tensor) -> HeadsFeatureMap:
         """Features of the pairs at these positions."""
         positions = positions.to(self.image.device)
-        return self._map(self.text[positions], self.image[positions])
+        return self.map_of(self.text[positions], self.image[positions])
 
     def zero_shot(self, positions: Tensor) -> HeadsFeatureMap:
         """Texts are the prompts."""
-        return self._map(self.prompts, self.image[positions.to(self.image.device)])
+        return self.map_of(self.prompts, self.image[positions.to(self.image.device)])
 
     def moved(self, change: Tensor) -> HeadsSource:
         """The same with other heads."""
-        return replace(self, heads=self._map(self.text[:0], self.image[:0]).moved(change).heads)
+        return replace(self, heads=self.map_of(self.text[:0], self.image[:0]).moved(change).heads)
 
     def save(self, folder: Path) -> None:
         """Write the whole model with these heads."""
@@ -78,5 +78,6 @@ class HeadsSource:
         with weights_in_place(encoder.module, encoder.weights_of(self.heads)):
             encoder.save(folder)
 
-    def _map(self, text: Tensor, image: Tensor) -> HeadsFeatureMap:
+    def map_of(self, text: Tensor, image: Tensor) -> HeadsFeatureMap:
+        """These heads on any penultimate features, `[texts, text_dim]` and `[images, image_dim]`."""
         return HeadsFeatureMap(self.heads, text, image, self.log_logit_scale, self.chunk_size)

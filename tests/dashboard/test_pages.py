@@ -12,7 +12,7 @@ from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
 from engine.sample import sample_folder
 
-PAGES = ["overview", "suspicious", "predictions", "trace_back", "pair", "map", "decisions", "runs"]
+PAGES = ["overview", "suspicious", "predictions", "trace_back", "ask", "pair", "map", "queue", "decisions", "runs"]
 
 
 @pytest.mark.parametrize("page", PAGES)

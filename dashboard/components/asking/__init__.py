@@ -1,0 +1,1 @@
+"""The parts of the Ask page: the picture, the wait, the answer."""
