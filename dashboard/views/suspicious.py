@@ -36,8 +36,9 @@ filters, cannot = listing(run).usable(filters)
 with beside:
     saved_filters(filters, sort)
 filter_bar(run, filters, sort)
-if passed_over or cannot:
-    st.text(f"Not understood in this link, or unknown to this run, and passed over: {', '.join(passed_over + cannot)}.")
+with st.container():
+    if wrong := passed_over + cannot:
+        st.text(f"Not understood in this link, or unknown to this run, and passed over: {', '.join(wrong)}.")
 
 signature = (run.run_id, run.revision, filters, sort)
 remembered = st.session_state.get(SHOWN)
