@@ -32,8 +32,7 @@ def bulk_bar(run: RunFolder, scopes: dict[str, tuple[str, ...]]) -> None:
     """
     offered = {name: pair_ids for name, pair_ids in scopes.items() if pair_ids}
     selected = scopes.get("selected", ())
-    count = f" · {len(selected)} selected" if selected else ""
-    with st.popover(f"Decide many{count}", icon=":material/checklist:", key="bulk_open", on_change="rerun") as popover:
+    with st.popover("Decide many", icon=":material/checklist:", key="bulk_open", on_change="rerun") as popover:
         if not popover.open:
             return
         is_new = selected != st.session_state.get(SELECTED)

@@ -46,12 +46,10 @@ def filter_bar(run: RunFolder, filters: Filters, sort: str) -> None:
             "Words in the caption", placeholder="red bus", type="search", width=210, **bound("words", filters.words)
         )
     active = {part: words for part, words in filters.parts().items() if part != "show"}
-    if active:
-        chips(active, key="active_filters", on_removed=_take_away)
-    panel = st.expander(
-        f"Filters · {len(active)} active" if active else "Filters", icon=":material/tune:", key="filters_open",
-        on_change="rerun",
-    )  # fmt: skip
+    with st.container():  # always there: what stands below it keeps its place, and stays open
+        if active:
+            chips(active, key="active_filters", on_removed=_take_away)
+    panel = st.expander("Filters", icon=":material/tune:", key="filters_open", on_change="rerun")
     with panel:
         if panel.open:  # what is closed costs nothing
             _choices(run, filters)

@@ -40,11 +40,13 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
     selected = tuple(pair_id for pair_id in selected_pairs(gallery_key) if pair_id in on_page)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
-            f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page",
+            f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page"
+            + (f" · **{len(selected)} selected**" if selected else ""),
             width="content",
         )
         bulk_bar(run, {"selected": selected, "page": on_page, "all": tuple(pair_ids)})
-    bulk_outcome(run)
+    with st.container():  # always there, so that the gallery keeps its place
+        bulk_outcome(run)
     deciding_gallery(
         pair_tiles(shown, run.run_id, decisions),
         run,

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cache, wording
 from dashboard.components.boxes import header, run_or_stop
+from dashboard.components.bulk import bulk_outcome
 from dashboard.components.filter_bar import filter_bar, listing, nothing_listed
 from dashboard.components.list_state import filters_of_url, sort_of_url
 from dashboard.components.look_next import look_next
@@ -36,8 +37,9 @@ filters, cannot = listing(run).usable(filters)
 with beside:
     saved_filters(filters, sort)
 filter_bar(run, filters, sort)
-if passed_over or cannot:
-    st.text(f"Not understood in this link, or unknown to this run, and passed over: {', '.join(passed_over + cannot)}.")
+with st.container():
+    if wrong := passed_over + cannot:
+        st.text(f"Not understood in this link, or unknown to this run, and passed over: {', '.join(wrong)}.")
 
 signature = (run.run_id, run.revision, filters, sort)
 remembered = st.session_state.get(SHOWN)
@@ -51,6 +53,7 @@ if remembered is None or remembered["signature"] != signature:
 pair_ids = remembered["pair_ids"]
 
 if not pair_ids:
+    bulk_outcome(run)  # what is decided at once may be all that was listed
     nothing_listed(filters, listing(run).counts_without(decisions, filters))
     st.stop()
 
