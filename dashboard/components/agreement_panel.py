@@ -54,7 +54,7 @@ def agreement_panel(run: RunFolder, scores: pd.DataFrame, queue: str) -> None:
         return
     unsettled = int(rows["verdict"].isna().sum())
     st.markdown(
-        f"**{len(rows):,} pairs with different answers**, {unsettled:,} of them without a majority. "
+        f"**Pairs with different answers: {len(rows):,}**, {unsettled:,} of them without a majority. "
         "Decide them as one more voice; what stands for a pair is its latest decision."
     )
     shown = scores.loc[rows.index[:MOST_SHOWN]]
