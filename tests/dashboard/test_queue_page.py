@@ -149,6 +149,8 @@ def test_agreement_is_shown_and_the_pairs_that_differ(queues: QueueStore, runs_d
     assert "**Pairs with different answers: 1**" in words_on(app)
     decide(runs_dir, "cleo", {ranked[4]: "keep"})
     assert "0 of them without a majority" in words_on(app.run())
+    button(app, "List again").click()
+    assert not app.run().exception
     table: pd.DataFrame = app.dataframe[0].value
     assert set(table["annotator"]) | set(table["other"]) == {"ana", "<b>ben</b>", "cleo"}
 
