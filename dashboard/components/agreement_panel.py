@@ -17,7 +17,7 @@ from dashboard.wording import VERDICT_WORDS
 from engine.review.agreement import Agreement, agreement, between_two, disagreements
 from engine.runs import RunFolder
 
-MOST_SHOWN = 30
+LISTED, MOST_SHOWN = "agreement_listed", 30
 NONE_SHARED = (
     "No pair of this queue was decided by two people so far. Make a queue where two people decide a pair, or decide "
     "some of these under your own name: then this page shows how often you agree."
@@ -49,24 +49,40 @@ def agreement_panel(run: RunFolder, scores: pd.DataFrame, queue: str) -> None:
             "kappa": st.column_config.NumberColumn("Cohen's kappa", format="%.2f", help="1 full, 0 by chance"),
         })  # fmt: skip
     rows = differ[differ.index.isin(scores.index)]
-    if rows.empty:
+    pair_ids = _listed((run.run_id, queue, annotator()), [one for one in shared if one in rows.index][:MOST_SHOWN])
+    if not pair_ids:
         empty("They agree on every pair", "There is nothing to settle.", ":material/handshake:")
         return
-    unsettled = int(rows["verdict"].isna().sum())
     st.markdown(
-        f"**{len(rows):,} pairs with different answers**, {unsettled:,} of them without a majority. "
-        "Decide them as one more voice; what stands for a pair is its latest decision."
+        f"**Pairs with different answers: {len(rows):,}**, {int(rows['verdict'].isna().sum()):,} of them without a "
+        "majority. Decide them as one more voice; what stands for a pair is its latest decision."
     )
-    shown = scores.loc[rows.index[:MOST_SHOWN]]
-    mine = store().by_annotator(annotator(), list(shown.index)).set_index("pair_id", drop=False)
+    _gallery(run, scores.loc[pair_ids])
+    if st.button("List again", icon=":material/refresh:", help=f"The first {MOST_SHOWN} pairs that differ now."):
+        del st.session_state[LISTED]
+        st.rerun()
+
+
+def _listed(whose: tuple[str, str, str], found: list[str]) -> list[str]:
+    """The pairs on screen: those that differed when the list was made; none jumps or goes while it is decided."""
+    listed = st.session_state.get(LISTED)
+    if listed is None or listed[0] != whose or not listed[1]:
+        listed = (whose, found)
+        st.session_state[LISTED] = listed
+    return listed[1]
+
+
+def _gallery(run: RunFolder, shown: pd.DataFrame) -> None:
+    """The pairs with everyone's answers; the stamp is that of the person at the screen."""
+    votes = store().by_annotator(pair_ids=list(shown.index))
+    mine = votes[votes["annotator"] == annotator()].set_index("pair_id", drop=False)
+    said = votes["annotator"] + ": " + votes["verdict"].map(VERDICT_WORDS)
     tiles = pair_tiles(shown.assign(rank=shown["suspicion_rank"]), run.run_id, mine)
     for tile in tiles:
-        tile["badges"] = [f"{who}: {VERDICT_WORDS[said]}" for who, said in rows.at[tile["pair_id"], "votes"].items()]
+        tile["badges"] = said[votes["pair_id"] == tile["pair_id"]].tolist()
     deciding_gallery(
         tiles, run, shown["suspicion"].to_dict(), key="agreement_gallery", bar_scale=cache.score_scale(run)
     )
-    if len(rows) > MOST_SHOWN:
-        st.caption(f"The latest {MOST_SHOWN} are shown.")
 
 
 def _figures(found: Agreement) -> None:
