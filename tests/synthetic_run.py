@@ -63,9 +63,7 @@ def synthetic_run(runs_dir: Path, num_pairs: int, seed: int = 0, name: str = "sy
         "disturbs": _others(random, train["pair_id"], 4)[["pair_id", "other_pair_id", "influence"]],
         "traces": _traces(random, queries, train["pair_id"]),
         "neighbours": _neighbours(random, train["pair_id"]),
-        "map": pd.DataFrame(
-            {"pair_id": train["pair_id"], "x": random.normal(size=num_pairs), "y": random.normal(size=num_pairs)}
-        ),
+        "map": _map(random, train["pair_id"]),
     }
     for table_name, table in tables.items():
         table.to_parquet(folder.path / f"{table_name}.parquet", index=False)
@@ -241,7 +239,15 @@ def _others(random: np.random.Generator, pair_ids: pd.Series, number: int) -> pd
 
 def _neighbours(random: np.random.Generator, pair_ids: pd.Series) -> pd.DataFrame:
     kinds = [_others(random, pair_ids, 6).assign(kind=kind) for kind in ("image", "caption")]
-    return pd.concat(kinds, ignore_index=True)[["pair_id", "kind", "other_pair_id", "similarity", "rank"]]
+    columns = ["pair_id", "kind", "other_pair_id", "similarity", "rank"]
+    return pd.concat(kinds, ignore_index=True)[columns].sort_values("pair_id", kind="stable")  # as a run writes them
+
+
+def _map(random: np.random.Generator, pair_ids: pd.Series) -> pd.DataFrame:
+    number = len(pair_ids)
+    position = np.clip(random.normal(size=(2 * number, 2)) / 4, -1, 1).astype(np.float32)
+    kinds = np.repeat(["image", "caption"], number)
+    return pd.DataFrame({"pair_id": np.tile(pair_ids, 2), "kind": kinds, "x": position[:, 0], "y": position[:, 1]})
 
 
 def _write_record(folder: RunFolder, num_pairs: int) -> None:
