@@ -23,6 +23,7 @@ NUM_HELD_OUT = 300
 NUM_PICTURES = 600
 SHARE_WRONG = 0.1
 DEPTH = 30
+ROWS_PER_GROUP = 100_000
 CLASSES = ["bird", "boat", "bus", "cat", "dog", "fox", "house", "tent", "tree", "van"]
 WORDS = ["small", "red", "blue", "old", "quiet", "bright", "under", "beside", "behind", "the", "a", "two", "by",
          "night", "sea", "hill", "town", "road", "rain", "fog", "sand", "bridge", "market", "garden"]  # fmt: skip
@@ -66,7 +67,7 @@ def synthetic_run(runs_dir: Path, num_pairs: int, seed: int = 0, name: str = "sy
         "map": _map(random, train["pair_id"]),
     }
     for table_name, table in tables.items():
-        table.to_parquet(folder.path / f"{table_name}.parquet", index=False)
+        table.to_parquet(folder.path / f"{table_name}.parquet", index=False, row_group_size=ROWS_PER_GROUP)
     _write_record(folder, num_pairs)
     return folder
 
