@@ -12,7 +12,7 @@ from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
 from engine.sample import sample_folder
 
-PAGES = ["overview", "suspicious", "predictions", "trace_back", "pair", "decisions", "runs"]
+PAGES = ["overview", "suspicious", "predictions", "trace_back", "pair", "decisions", "runs", "compare"]
 
 
 @pytest.mark.parametrize("page", PAGES)
