@@ -89,7 +89,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         ("scores.parquet", "Scoring every pair", _score),
         ("traces.parquet", "Tracing wrong predictions", _trace),
     ]
-    with RunProgress(folder.path / "progress.json", len(steps), console).running() as progress:
+    titles = {file_name.removesuffix(".parquet"): title for file_name, title, _ in steps}
+    with RunProgress(folder.path / "progress.json", len(steps), console, titles).running() as progress:
         for index, (file_name, title, do) in enumerate(steps):
             if folder.has(file_name):
                 continue

@@ -2,11 +2,25 @@
 
 from types import ModuleType
 
-from engine.commands import benchmark, check, dashboard, demo, doctor, evaluate, export, finetune, run, trace, whatif
+from engine.commands import (
+    benchmark,
+    check,
+    dashboard,
+    demo,
+    doctor,
+    estimate,
+    evaluate,
+    export,
+    finetune,
+    run,
+    trace,
+    whatif,
+)
 
 COMMANDS: tuple[ModuleType, ...] = (
     demo,
     check,
+    estimate,
     run,
     finetune,
     trace,
