@@ -182,6 +182,12 @@ def job_of(run: RunFolder, known: list[Job]) -> Job | None:
     return next((job for job in known if job.pid == pid), None)
 
 
+def printed_run(job: Job, runs_dir: Path) -> RunFolder | None:
+    """The run folder that a job printed when it was done, as `ecif run` does; None if it did not get that far."""
+    last = last_words(job, runs_dir, num_lines=1)
+    return next((run for run in list_runs(runs_dir) if last.endswith(f"{os.sep}{run.run_id}")), None)
+
+
 def estimate_of(job: Job, runs_dir: Path) -> Estimate | None:
     """What a job was said to take; None if nobody asked."""
     try:

@@ -219,6 +219,7 @@ def duration(low_seconds: float, high_seconds: float) -> str:
     """A range of seconds in words: "20 to 40 seconds", "5 to 12 minutes"; one number where both ends round alike."""
     size, unit = next((one for one in UNITS if high_seconds >= 2 * one[0]), UNITS[-1])
     low, high = round(low_seconds / size), max(1, round(high_seconds / size))
+    unit = unit.removesuffix("s") if high == 1 else unit
     return f"{high} {unit}" if low >= high else f"{low} to {high} {unit}" if low else f"up to {high} {unit}"
 
 

@@ -23,14 +23,18 @@ def run_progress() -> None:
     """One card per run at work; when one ends, a word about it and the whole page anew."""
     root = runs_dir()
     known = jobs.jobs(root)
-    working = [run for run in list_runs(root) if _state(run) == "running"]
+    working = [run for run in list_runs(root) if state_in_a_word(run) == "running"]
     starting = [job for job in known if job.is_alive and jobs.run_of(job, root) is None]
     watched = {run.run_id for run in working} | {job.job_id for job in starting}
-    ended = st.session_state.get(WATCHED, set()) - watched
+    before = st.session_state.get(WATCHED, watched)
     st.session_state[WATCHED] = watched
-    for name in ended:
-        _say_how_it_ended(root / name)
-    if ended:
+    by_id = {job.job_id: job for job in known}
+    for name in before - watched:
+        if name in by_id:
+            _say_if_it_was_done_before(by_id[name], root)
+        else:
+            _say_how_it_ended(RunFolder(root / name))
+    if before != watched:
         st.rerun()
     for job in starting:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -40,19 +44,25 @@ def run_progress() -> None:
         _card(run, jobs.job_of(run, known), root)
 
 
-def _state(run: RunFolder) -> str:
+def state_in_a_word(run: RunFolder) -> str:
+    """finished, running, stopped, failed, or damaged where its files cannot be read."""
     try:
         return jobs.state_of(run)[0]
     except EcifError:
         return "damaged"
 
 
-def _say_how_it_ended(path: Path) -> None:
-    if not (path / "config.json").is_file():  # a job that had no folder yet
-        return
-    state = _state(RunFolder(path))
-    icon = ":material/check_circle:" if state == "finished" else ":material/info:"
-    st.toast("A run is finished. Open it below." if state == "finished" else "A run has ended early.", icon=icon)
+def _say_if_it_was_done_before(job: jobs.Job, root: Path) -> None:
+    """A job whose run was finished already has nothing to do: it names the run and ends."""
+    run = None if job.is_alive or jobs.run_of(job, root) else jobs.printed_run(job, root)
+    if run:
+        st.toast("This very run was finished before. Open it below.", icon=":material/info:")
+
+
+def _say_how_it_ended(run: RunFolder) -> None:
+    is_finished = state_in_a_word(run) == "finished"
+    icon = ":material/check_circle:" if is_finished else ":material/info:"
+    st.toast("A run is finished. Open it below." if is_finished else "A run has ended early.", icon=icon)
 
 
 def _card(run: RunFolder, job: jobs.Job | None, root: Path) -> None:

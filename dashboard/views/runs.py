@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.components.boxes import empty, header
-from dashboard.components.run_progress import run_progress
+from dashboard.components.run_progress import run_progress, state_in_a_word
 from dashboard.components.wizard import start_wizard
 from dashboard.places import is_local, runs_dir
 from dashboard.state import Key
@@ -16,7 +16,6 @@ from engine.runs import RunFolder, list_runs
 LOG_LINES = 40
 ICONS = {
     "finished": ":material/check_circle:",
-    "running": ":material/progress_activity:",
     "stopped": ":material/pause_circle:",
     "failed": ":material/error:",
 }
@@ -28,7 +27,9 @@ found, known = list_runs(root), jobs.jobs(root)
 def failed_before_it_began() -> jobs.Job | None:
     """The job started last, if it ended without making a run folder."""
     last = known[0] if known else None
-    return last if last and not last.is_alive and jobs.run_of(last, root) is None else None
+    if last is None or last.is_alive or jobs.run_of(last, root) or jobs.printed_run(last, root):
+        return None
+    return last
 
 
 def one_run(run: RunFolder) -> None:
@@ -81,6 +82,8 @@ st.subheader("All runs", anchor=False)
 if not found:
     empty("No runs here yet", "Start one above, or type `ecif demo` in the terminal.", ":material/folder_open:")
 for run in found:
+    if state_in_a_word(run) == "running":  # it has a card above
+        continue
     with st.container(border=True):
         try:
             one_run(run)

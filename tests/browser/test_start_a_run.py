@@ -1,0 +1,44 @@
+"""A run on own data, from the path of its table to its results, with a real process behind the page."""
+
+from pathlib import Path
+
+import pytest
+from browser.test_gallery import wait_for
+from small_data import model, small_table
+
+from dashboard import jobs
+from engine.runs import list_runs
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.timeout(300)
+def test_a_run_is_checked_started_cancelled_resumed_and_opened(page, site: str, runs_dir: Path, tmp_path: Path) -> None:
+    page.set_default_timeout(90_000)
+    page.goto(f"{site}/runs")
+    page.get_by_text("Start a run on your own data").click()
+    page.get_by_label("Table of pairs").fill(str(small_table(tmp_path)))
+    page.get_by_label("Table of pairs").press("Enter")
+    page.get_by_text("42 of 42 rows can be used").wait_for()
+    wait_for(lambda: page.get_by_test_id("stImage").count() == 5)
+    page.get_by_label("Model", exact=True).fill(model())
+    page.get_by_label("Model", exact=True).press("Enter")
+    page.get_by_role("button", name="Check the model and estimate the time").click()
+    page.get_by_role("button", name="Start", exact=True).click()
+
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.get_by_text("Reading pairs").first.wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Go on").wait_for()
+    (job,) = jobs.jobs(runs_dir)
+    run = jobs.run_of(job, runs_dir)
+    assert not job.is_alive and not run.is_finished
+    assert jobs.estimate_of(job, runs_dir) is not None
+
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_text("A run is finished. Open it below.").wait_for()
+    assert run.is_finished and len(list_runs(runs_dir)) == 2
+    page.get_by_role("link", name="Open").first.click()
+    page.get_by_role("heading", name="How healthy is this data set?").wait_for()
+    assert run.run_id in page.url
+    page.get_by_text("Not estimated for this run").wait_for()  # 24 training pairs are too few
