@@ -31,7 +31,7 @@ def run_progress() -> None:
     by_id = {job.job_id: job for job in known}
     for name in before - watched:
         if name in by_id:
-            _say_if_it_was_done_before(by_id[name], root)
+            _say_what_became_of(by_id[name], root)
         else:
             _say_how_it_ended(RunFolder(root / name))
     if before != watched:
@@ -52,10 +52,12 @@ def state_in_a_word(run: RunFolder) -> str:
         return "damaged"
 
 
-def _say_if_it_was_done_before(job: jobs.Job, root: Path) -> None:
-    """A job whose run was finished already has nothing to do: it names the run and ends."""
-    run = None if job.is_alive or jobs.run_of(job, root) else jobs.printed_run(job, root)
-    if run:
+def _say_what_became_of(job: jobs.Job, root: Path) -> None:
+    """A job that was starting has a run now, which may be over already, or had nothing to do."""
+    run = jobs.run_of(job, root)
+    if run is not None and state_in_a_word(run) != "running":
+        _say_how_it_ended(run)
+    elif run is None and not job.is_alive and jobs.printed_run(job, root):
         st.toast("This very run was finished before. Open it below.", icon=":material/info:")
 
 

@@ -17,12 +17,12 @@ def test_a_run_is_checked_started_cancelled_resumed_and_opened(page, site: str, 
     page.set_default_timeout(90_000)
     page.goto(f"{site}/runs")
     page.get_by_text("Start a run on your own data").click()
-    page.get_by_label("Table of pairs").fill(str(small_table(tmp_path)))
-    page.get_by_label("Table of pairs").press("Enter")
+    page.get_by_role("textbox", name="Table of pairs").fill(str(small_table(tmp_path)))
+    page.get_by_role("textbox", name="Table of pairs").press("Enter")
     page.get_by_text("42 of 42 rows can be used").wait_for()
     wait_for(lambda: page.get_by_test_id("stImage").count() == 5)
-    page.get_by_label("Model", exact=True).fill(model())
-    page.get_by_label("Model", exact=True).press("Enter")
+    page.get_by_role("textbox", name="Model", exact=True).fill(model())
+    page.get_by_role("textbox", name="Model", exact=True).press("Enter")
     page.get_by_role("button", name="Check the model and estimate the time").click()
     page.get_by_role("button", name="Start", exact=True).click()
 
@@ -36,8 +36,9 @@ def test_a_run_is_checked_started_cancelled_resumed_and_opened(page, site: str, 
     assert jobs.estimate_of(job, runs_dir) is not None
 
     page.get_by_role("button", name="Go on").click()
-    page.get_by_text("A run is finished. Open it below.").wait_for()
-    assert run.is_finished and len(list_runs(runs_dir)) == 2
+    wait_for(lambda: run.is_finished, 120)
+    page.get_by_role("link", name="Open").nth(1).wait_for()  # by itself, nobody reloads the page
+    assert len(list_runs(runs_dir)) == 2 and jobs.last_words(job, runs_dir).startswith("Stopped")
     page.get_by_role("link", name="Open").first.click()
     page.get_by_role("heading", name="How healthy is this data set?").wait_for()
     assert run.run_id in page.url

@@ -71,7 +71,7 @@ def _understood(found: dict[str, Any]) -> None:
     )
     left, right = st.columns(2)
     with left:
-        st.text("Columns: " + ", ".join(f"{meaning} ← {name}" for meaning, name in found["columns"].items()))
+        st.text("Columns: " + ", ".join(_column(*one) for one in found["columns"].items()))
         st.text("Pairs: " + ", ".join(f"{number:,} {split}" for split, number in found["splits"].items()))
         if "validation" not in found["splits"]:
             st.caption("Without validation pairs a tenth of the training pairs is held out.")
@@ -91,6 +91,10 @@ def _understood(found: dict[str, Any]) -> None:
             if picture:
                 st.image(picture, width="stretch")
             st.text(caption if len(caption) <= 120 else caption[:119] + "…")
+
+
+def _column(meaning: str, name: str) -> str:
+    return name if meaning == name else f"{name} as {meaning}"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -15,7 +15,7 @@ from engine.estimates import megabytes
 from engine.models import split_spec
 
 NAMED_TIERS = {
-    "heads": "The two projection heads (seconds to minutes)",
+    "heads": "The projection heads (quick)",
     "lora": "A LoRA adapter",
     "all": "All weights (slow)",
     "pattern": "Some weights, by name",
