@@ -11,8 +11,6 @@ from dashboard.wording import APP_TITLE
 HERE = Path(__file__).resolve().parent
 st.set_page_config(page_title=APP_TITLE, page_icon=str(HERE / "icon.svg"), layout="wide")
 
-COMPACT = '<style>[data-testid="stMainBlockContainer"] { padding: 3.2rem 2.2rem 4rem; }</style>'
-
 PAGES = [
     st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", default=True),
     st.Page("views/suspicious.py", title="Suspicious pairs", icon=":material/image_search:", url_path="suspicious"),
@@ -35,7 +33,7 @@ with st.sidebar:
         max_chars=200,
         help="Stands beside every decision you make.",
     )
-st.html(COMPACT)
+st.html(HERE / "app.css")
 st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
 with show_errors():
     page.run()

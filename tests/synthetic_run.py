@@ -1,0 +1,280 @@
+"""A run folder of any size, drawn from random numbers: for measuring pages, not for judging scores.
+
+Every table has the columns of a real run; scores follow one hidden "is wrong" per pair, so that filters and orders
+select what they would in a real run. Pictures are few and shared by many pairs.
+
+    python tests/synthetic_run.py FOLDER 100000
+"""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from engine.config import RunConfig
+from engine.runs import FORMAT_VERSION, SIGN_CONVENTION, RunFolder, write_json
+
+NUM_HELD_OUT = 300
+NUM_PICTURES = 600
+SHARE_WRONG = 0.1
+DEPTH = 30
+CLASSES = ["bird", "boat", "bus", "cat", "dog", "fox", "house", "tent", "tree", "van"]
+WORDS = ["small", "red", "blue", "old", "quiet", "bright", "under", "beside", "behind", "the", "a", "two", "by",
+         "night", "sea", "hill", "town", "road", "rain", "fog", "sand", "bridge", "market", "garden"]  # fmt: skip
+LOSSES = ["caption_loss", "image_loss", "caption_association_loss", "image_association_loss", "alike_caption_loss",
+          "alike_image_loss", "alike_caption_association_loss", "alike_image_association_loss",
+          "lemon", "lemon_image", "lemon_text"]  # fmt: skip
+FITS = ["similarity", "association", "margin", "label_quality", "model_similarity",
+        "unseen_influence", "unseen_influence_positive", "unseen_influence_negative", "unseen_influence_related",
+        "unseen_relative_influence", "unseen_self_influence"]  # fmt: skip
+REASONS = ["Other captions fit this picture better; the caption is unlike the captions of similar pictures.",
+           "The picture looks like another class.", "Picture and caption lie far apart.", ""]  # fmt: skip
+
+
+def synthetic_run(runs_dir: Path, num_pairs: int, seed: int = 0, name: str = "synthetic") -> RunFolder:
+    """Write a finished run of `num_pairs` training pairs into `runs_dir`; the same bytes for the same arguments.
+
+    Pictures, validation and test pairs are a few hundred whatever the size.
+    """
+    random = np.random.default_rng(seed)
+    folder = RunFolder(runs_dir / f"{name}-{num_pairs}")
+    folder.path.mkdir(parents=True)
+    pictures = _pictures(folder.path / "thumbnails", random)
+    pairs = _pairs(random, num_pairs, pictures)
+    train = pairs[pairs["split"] == "train"]
+    wrong = random.random(num_pairs) < SHARE_WRONG
+    signals = _signals(random, train["pair_id"], wrong)
+    queries = _queries(random, pairs[pairs["split"] == "test"])
+    tables = {
+        "pairs": pairs,
+        "rejects": pd.DataFrame({"row": [7], "image": ["gone.jpg"], "caption": ["x"], "reason": ["No such file."]}),
+        "batches": pd.DataFrame(
+            {"segmentation": 0, "batch_index": np.arange(num_pairs) // 128, "pair_id": train["pair_id"]}
+        ),
+        "queries": queries,
+        "signals": signals,
+        "scores": _scores(random, train, signals),
+        "suggestions": _suggestions(train, signals),
+        "disturbs": _others(random, train["pair_id"], 4)[["pair_id", "other_pair_id", "influence"]],
+        "traces": _traces(random, queries, train["pair_id"]),
+        "neighbours": _neighbours(random, train["pair_id"]),
+        "map": pd.DataFrame(
+            {"pair_id": train["pair_id"], "x": random.normal(size=num_pairs), "y": random.normal(size=num_pairs)}
+        ),
+    }
+    for table_name, table in tables.items():
+        table.to_parquet(folder.path / f"{table_name}.parquet", index=False)
+    _write_record(folder, num_pairs)
+    return folder
+
+
+def _pictures(folder: Path, random: np.random.Generator) -> list[str]:
+    folder.mkdir()
+    hashes = []
+    for number in range(NUM_PICTURES):
+        pixels = np.kron(random.integers(0, 255, (6, 6, 3), dtype=np.uint8), np.ones((32, 32, 1), dtype=np.uint8))
+        hashes.append(hashlib.sha256(str(number).encode()).hexdigest())
+        Image.fromarray(pixels).save(folder / f"{hashes[-1][:32]}.webp", quality=60)
+    return hashes
+
+
+def _pairs(random: np.random.Generator, num_pairs: int, pictures: list[str]) -> pd.DataFrame:
+    number = num_pairs + 2 * NUM_HELD_OUT
+    splits = ["train"] * num_pairs + ["validation"] * NUM_HELD_OUT + ["test"] * NUM_HELD_OUT
+    words = np.asarray(WORDS)[random.integers(0, len(WORDS), (number, 9))]
+    labels = np.asarray(CLASSES)[random.integers(0, len(CLASSES), number)]
+    hashes = np.asarray(pictures)[random.integers(0, len(pictures), number)]
+    return pd.DataFrame(
+        {
+            "pair_id": [f"p{one:07d}" for one in range(number)],
+            "pair_index": np.arange(number),
+            "image": [f"images/{one[:32]}.webp" for one in hashes],
+            "caption": [f"{label} {' '.join(row)}" for label, row in zip(labels, words, strict=True)],
+            "label": labels,
+            "split": splits,
+            "width": 192,
+            "height": 192,
+            "content_hash": hashes,
+            "perceptual_hash": [one * 5 for one in hashes],
+            "thumbnail": [f"{one[:32]}.webp" for one in hashes],
+            "row": np.arange(number) + 1,
+            "source": "/nowhere/pairs.csv",
+            "oddity": np.where(random.random(number) < 0.01, 0.9, 0.0),
+            "oddity_reason": None,
+        }
+    )
+
+
+def _signals(random: np.random.Generator, pair_ids: pd.Series, wrong: np.ndarray) -> pd.DataFrame:
+    table = {"pair_id": pair_ids.to_numpy()}
+    for sign, names in ((1, LOSSES), (-1, FITS)):
+        table.update({name: sign * 1.5 * wrong + random.normal(size=len(wrong)) for name in names})
+    odds = np.sum([table[name] for name in LOSSES[:4]], axis=0) - 6
+    suspicion = 1 / (1 + np.exp(-odds))
+    rank = np.empty(len(wrong), dtype=np.int64)
+    rank[np.argsort(-suspicion, kind="stable")] = np.arange(1, len(wrong) + 1)
+    reasons = np.asarray(REASONS, dtype=object)[random.integers(0, len(REASONS), len(wrong))]
+    return pd.DataFrame(
+        {**table, "p_wrong": suspicion**2, "suspicion": suspicion, "suspicion_rank": rank, "reason": reasons}
+    )
+
+
+def _scores(random: np.random.Generator, train: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
+    number = len(train)
+    positive, negative = random.normal(size=(2, number)) * 1e-5
+    columns = {
+        "influence": positive + negative,
+        "influence_positive": positive,
+        "influence_negative": negative,
+        "influence_std": np.abs(positive) / 3,
+        "relative_influence": random.normal(size=number),
+        "parameter_change": random.random(number),
+        "parameter_change_error": random.random(number) / 10,
+        "self_influence": random.random(number),
+        "self_influence_error": random.random(number) / 10,
+        "clip_score": 0.6 + 0.1 * signals["model_similarity"].to_numpy(),
+        "pair_loss": np.exp(signals["caption_loss"].to_numpy()),
+    }
+    return pd.DataFrame(
+        {
+            "pair_id": train["pair_id"].to_numpy(),
+            **{name: values.astype(np.float32) for name, values in columns.items()},
+            "suspicion": signals["suspicion"],
+            "suspicion_rank": signals["suspicion_rank"],
+            "lemon": signals["lemon"],
+            "suggested_caption": np.roll(train["caption"].to_numpy(), 1),
+            "duplicate_group": np.where(random.random(number) < 0.05, random.integers(0, number // 40 + 1, number), -1),
+            "caption_conflict": np.float32("nan"),
+        }
+    )
+
+
+def _suggestions(train: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
+    worst = signals.nsmallest(200, "suspicion_rank")["pair_id"].to_numpy()
+    captions = train["caption"].to_numpy()[: 2 * len(worst)]
+    return pd.DataFrame(
+        {
+            "pair_id": np.repeat(worst, 2)[: len(captions)],
+            "rank": np.tile([1, 2], len(worst))[: len(captions)],
+            "caption": captions,
+            "fit": 20.0,
+            "effect": -1e-5,
+            "source": "caption of another pair",
+        }
+    )
+
+
+def _queries(random: np.random.Generator, test: pd.DataFrame) -> pd.DataFrame:
+    number = len(test)
+    true = test["label"].to_numpy()
+    said = np.where(random.random(number) < 0.25, np.roll(true, 1), true)
+    confidence = random.uniform(0.3, 1, number).astype(np.float32)
+    classified = pd.DataFrame(
+        {
+            "query_id": "classification:" + test["pair_id"].to_numpy(),
+            "kind": "classification",
+            "loss": -np.log(confidence),
+            "pair_id": test["pair_id"].to_numpy(),
+            "true_label": true,
+            "predicted_label": said,
+            "correct": pd.array(true == said, dtype="boolean"),
+            "confidence": confidence,
+            "margin": np.where(true == said, -confidence, confidence).astype(np.float32),
+            "predicted_pair_id": None,
+            "rank_of_truth": np.nan,
+            "direction": None,
+            "gallery": pd.array([None] * number, dtype="Int64"),
+        }
+    )
+    validation = classified.iloc[:1].assign(
+        query_id="validation", kind="validation", loss=0.2, pair_id=None, true_label=None, predicted_label=None,
+        correct=pd.array([None], dtype="boolean"), confidence=np.float32("nan"), margin=np.float32("nan"),
+    )  # fmt: skip
+    return pd.concat([validation, classified], ignore_index=True)
+
+
+def _traces(random: np.random.Generator, queries: pd.DataFrame, pair_ids: pd.Series) -> pd.DataFrame:
+    wrong = queries[queries["correct"].eq(False).fillna(False)]["query_id"].to_numpy()
+    depth = min(DEPTH, len(pair_ids) // 2)
+    parts = []
+    for query_id in wrong:
+        chosen = random.choice(pair_ids.to_numpy(), 2 * depth, replace=False)
+        size = np.sort(np.abs(random.normal(size=depth)))[::-1] * 1e-3
+        influence = np.concatenate([-size, size]).astype(np.float32)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "query_id": query_id,
+                    "pair_id": chosen,
+                    "influence": influence,
+                    "influence_positive": influence * np.float32(0.7),
+                    "influence_negative": influence * np.float32(0.3),
+                    "relative_influence": influence * np.float32(100),
+                    "relative_influence_positive": influence * np.float32(80),
+                    "side": ["hurts"] * depth + ["helps"] * depth,
+                    "rank": np.tile(np.arange(1, depth + 1), 2),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _others(random: np.random.Generator, pair_ids: pd.Series, number: int) -> pd.DataFrame:
+    """`number` random other pairs for each pair."""
+    ids = pair_ids.to_numpy()
+    others = random.integers(1, len(ids), (len(ids), number)) + np.arange(len(ids))[:, None]
+    return pd.DataFrame(
+        {
+            "pair_id": np.repeat(ids, number),
+            "other_pair_id": ids[(others % len(ids)).ravel()],
+            "influence": (random.normal(size=others.size) * 1e-6).astype(np.float32),
+            "similarity": random.random(others.size).astype(np.float32),
+            "rank": np.tile(np.arange(1, number + 1), len(ids)),
+        }
+    )
+
+
+def _neighbours(random: np.random.Generator, pair_ids: pd.Series) -> pd.DataFrame:
+    kinds = [_others(random, pair_ids, 6).assign(kind=kind) for kind in ("image", "caption")]
+    return pd.concat(kinds, ignore_index=True)[["pair_id", "kind", "other_pair_id", "similarity", "rank"]]
+
+
+def _write_record(folder: RunFolder, num_pairs: int) -> None:
+    config = RunConfig(pairs="/nowhere/pairs.csv", model="hf:/nowhere/model", out=str(folder.path.parent))
+    (folder.path / "config.json").write_text(config.to_json(), encoding="utf-8")
+    found = {"elsewhere": 0.97, "confused": 0.95, "near": 0.8}
+    share = {"estimated_share": 0.1, "estimated_share_low": 0.09, "estimated_share_high": 0.12, "found_again": found}
+    record = {
+        "format_version": FORMAT_VERSION,
+        "run_id": folder.run_id,
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "finished_at": "2026-01-01T00:10:00+00:00",
+        "ecif_version": "0",
+        "sign_convention": SIGN_CONVENTION,
+        "hashes": {"pairs": "0" * 64, "model": "0" * 64},
+        "notes": [],
+        "counts": {"train": num_pairs, "validation": NUM_HELD_OUT, "test": NUM_HELD_OUT, "rejects": 1},
+        "steps": {},
+        "batches": {"segmentations": 1, "left_out": 0, "unavoidable_conflicts": 0},
+        "metrics": {
+            "zero_shot_accuracy": 0.75,
+            "retrieval_recall_at_1": 0.5,
+            "retrieval_recall_at_5": 0.8,
+            "validation_loss": 0.2,
+        },
+        "detection": {"is_cross_fitted": True, "folds": 5, "rounds": 3, "seeds": [], **share},
+        "health": {"words": {}},
+    }
+    write_json(folder.path / "record.json", record)
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    made = synthetic_run(Path(sys.argv[1]), int(sys.argv[2]))
+    size = sum(path.stat().st_size for path in made.path.rglob("*") if path.is_file())
+    print(json.dumps({"run": str(made.path), "seconds": round(time.monotonic() - started, 1), "bytes": size}))
