@@ -17,16 +17,15 @@ def test_a_run_is_checked_started_cancelled_resumed_and_opened(page, site: str, 
     page.set_default_timeout(90_000)
     page.goto(f"{site}/runs")
     page.get_by_text("Start a run on your own data").click()
-    page.get_by_role("textbox", name="Table of pairs").fill(str(small_table(tmp_path)))
+    page.get_by_role("textbox", name="Table of pairs").fill(str(small_table(tmp_path, train=130)))
     page.get_by_role("textbox", name="Table of pairs").press("Enter")
-    page.get_by_text("42 of 42 rows can be used").wait_for()
+    page.get_by_text("148 of 148 rows can be used").wait_for()
     wait_for(lambda: page.get_by_test_id("stImage").count() == 5)
     page.get_by_role("textbox", name="Model", exact=True).fill(model())
     page.get_by_role("textbox", name="Model", exact=True).press("Enter")
     page.get_by_role("button", name="Check the model and estimate the time").click()
     page.get_by_role("button", name="Start", exact=True).click()
 
-    page.get_by_role("button", name="Cancel").wait_for()
     page.get_by_text("Reading pairs").first.wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Go on").wait_for()
@@ -38,8 +37,8 @@ def test_a_run_is_checked_started_cancelled_resumed_and_opened(page, site: str, 
     page.get_by_role("button", name="Go on").click()
     wait_for(lambda: run.is_finished, 120)
     page.get_by_role("link", name="Open").nth(1).wait_for()  # by itself, nobody reloads the page
-    assert len(list_runs(runs_dir)) == 2 and jobs.last_words(job, runs_dir).startswith("Stopped")
+    assert len(list_runs(runs_dir)) == 2 and "Stopped" in jobs.last_words(job, runs_dir)
     page.get_by_role("link", name="Open").first.click()
     page.get_by_role("heading", name="How healthy is this data set?").wait_for()
     assert run.run_id in page.url
-    page.get_by_text("Not estimated for this run").wait_for()  # 24 training pairs are too few
+    page.get_by_text("of the captions look wrong").wait_for()
