@@ -23,6 +23,7 @@ PAGES = [
     st.Page("views/map.py", title="Map", icon=":material/scatter_plot:", url_path="map"),
     st.Page("views/decisions.py", title="Decisions & export", icon=":material/fact_check:", url_path="decisions"),
     st.Page("views/runs.py", title="Runs", icon=":material/play_circle:", url_path="runs"),
+    st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
 ]
 
 page = st.navigation(PAGES)

@@ -14,6 +14,7 @@ from dashboard.wording import MADE_WRONG_WORDS, SHARE_CAVEAT, SHARE_CAVEAT_WITHO
 from engine.learning.table import VERDICTS
 
 HALF = 0.5
+LEAST_OFTEN = 3
 MOST_POINTS = 200
 LEAST_CHARTED = 50
 BIN_EDGES = (0.0, 0.1, 0.5, 0.9, 1.0)
@@ -79,6 +80,100 @@ def wrong_share(record: dict[str, Any]) -> WrongShare | None:
         record["counts"]["train"],
         found["found_again"],
     )
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """The mistake that a model makes most often when it names test pictures."""
+
+    true: str
+    said: str
+    number: int
+    """pictures of `true` that are called `said`"""
+    num_mistakes: int
+    """wrong names in all"""
+    query_id: str
+    """the surest of these mistakes"""
+
+
+def commonest_confusion(wrong: pd.DataFrame) -> Confusion | None:
+    """The pair of classes behind most wrong names; None where no mistake comes back often enough to have a cause.
+
+    Args:
+        wrong: wrong predictions: query_id, kind, true_label, predicted_label, confidence.
+    """
+    named = wrong[wrong["kind"] == "classification"]
+    counts = named.groupby(["true_label", "predicted_label"], observed=True).size().sort_values(kind="stable")
+    if counts.empty or counts.iloc[-1] < LEAST_OFTEN:
+        return None
+    true, said = counts.index[-1]
+    own = named[(named["true_label"] == true) & (named["predicted_label"] == said)]
+    surest = own.sort_values("confidence", kind="stable")["query_id"].iloc[-1]
+    return Confusion(str(true), str(said), int(counts.iloc[-1]), len(named), surest)
+
+
+def health_in_words(record: dict[str, Any], share: WrongShare | None, confusion: Confusion | None) -> list[str]:
+    """A run in two or three sentences, for a person who sees it for the first time.
+
+    Class names stand in them as they are: show them as text, not as markup.
+    """
+    metrics = record["metrics"]
+    if share is None:
+        sentences = ["How many captions are wrong could not be estimated for this run."]
+    elif round(share.value * share.num_pairs) == 0:
+        sentences = ["Hardly any caption looks wrong."]
+    else:
+        sentences = [f"About {percent(share.value)} of the captions look wrong: {share.number()}."]
+    if metrics["zero_shot_accuracy"] is not None:
+        sentences.append(f"The model names {percent(metrics['zero_shot_accuracy'])} of the test pictures right.")
+    else:
+        sentences.append(f"The model finds the caption of {percent(metrics['retrieval_recall_at_1'])} of the pictures.")
+    if confusion is not None:
+        sentences.append(
+            f"Its commonest mistake: {confusion.true} taken for {confusion.said} "
+            f"({confusion.number} of {confusion.num_mistakes} wrong names)."
+        )
+    return sentences
+
+
+@dataclass(frozen=True)
+class Start:
+    """The one thing to do now."""
+
+    label: str
+    """of the button"""
+    why: str
+    """one sentence; may hold class names"""
+    page: str
+    """a file of views"""
+    params: dict[str, str]
+    """of its address"""
+
+
+def start_here(
+    share: WrongShare | None, confusion: Confusion | None, num_decided: int, num_changes: int, num_pairs: int
+) -> Start:
+    """What to do next with a run: look at pairs, trace a mistake, or take the decisions along.
+
+    Args:
+        share: of wrong captions; None if not estimated.
+        confusion: the commonest one, if any.
+        num_decided: training pairs with a standing decision.
+        num_changes: those decided as drop or relabel.
+        num_pairs: training pairs.
+    """
+    worth = share.low * share.num_pairs * HALF if share else 1
+    if num_decided == num_pairs or num_changes >= max(worth, 1):
+        taken = f"{num_changes:,} pairs are to be dropped or relabelled"
+        return Start("Take the decisions along", f"{taken}: export them and train again.", "decisions", {})
+    if num_decided and confusion:
+        why = f"See which training pairs taught the model to take {confusion.true} for {confusion.said}."
+        return Start("Trace the commonest mistake", why, "trace_back", {"query": confusion.query_id})
+    if share is None:
+        return Start("Look through suspicious pairs", "Those most like wrong pairs come first.", "suspicious", {})
+    why = "Twenty pairs are proposed at a time; every answer improves the ranking of the rest."
+    label = "Look at the first pairs" if not num_decided else "Look at the next pairs"
+    return Start(label, why, "suspicious", {"look": "Look at next"})
 
 
 def good_to_know(record: dict[str, Any], scores: pd.DataFrame) -> list[str]:

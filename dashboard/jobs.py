@@ -22,11 +22,14 @@ from typing import Any
 import psutil
 
 from engine.config import RunConfig
+from engine.estimates import Estimate, from_json, to_json
 from engine.runs import RunFolder, list_runs, storage_errors, write_json
 
 FOLDER = ".jobs"
 STOP_SECONDS = 5
+ESTIMATE = ".estimate.json"
 LAST_LINES = 6
+LOG_CHARACTERS = 20_000
 WHAT_IF_SECONDS = 600
 POLL_SECONDS = 0.1
 BAR = re.compile(r"\d+/\d+ .*left ")
@@ -52,8 +55,12 @@ class Job:
         return process is not None and process.status() != psutil.STATUS_ZOMBIE
 
 
-def start(config: RunConfig) -> Job:
+def start(config: RunConfig, estimate: Estimate | None = None) -> Job:
     """Start `ecif run` on `config` in the background.
+
+    Args:
+        config: the run.
+        estimate: what it was said to take, kept for whoever watches.
 
     Raises:
         StorageError: if the folder of runs cannot be written.
@@ -64,6 +71,8 @@ def start(config: RunConfig) -> Job:
         folder.mkdir(parents=True, exist_ok=True)
         config_path = folder / f"{job_id}.config.json"
         config_path.write_text(config.to_json(), encoding="utf-8")
+        if estimate is not None:
+            write_json(folder / f"{job_id}{ESTIMATE}", to_json(estimate))
         log = (folder / f"{job_id}.log").open("wb")
     with log:
         process = subprocess.Popen(
@@ -84,7 +93,7 @@ def jobs(runs_dir: Path) -> list[Job]:
     """All jobs, newest first; files that are not jobs are passed over."""
     found = []
     for path in (runs_dir / FOLDER).glob("*.json"):
-        if path.name.endswith(".config.json"):
+        if path.name.endswith((".config.json", ESTIMATE)):
             continue
         try:
             found.append(Job(**json.loads(path.read_text(encoding="utf-8"))))
@@ -167,13 +176,34 @@ def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
     return next((run for run in list_runs(runs_dir) if run.progress.get("pid") == job.pid), None)
 
 
-def last_words(job: Job, runs_dir: Path) -> str:
+def job_of(run: RunFolder, known: list[Job]) -> Job | None:
+    """The job that worked on a run last; None if it was started in a terminal."""
+    pid = run.progress.get("pid")
+    return next((job for job in known if job.pid == pid), None)
+
+
+def printed_run(job: Job, runs_dir: Path) -> RunFolder | None:
+    """The run folder that a job printed when it was done, as `ecif run` does; None if it did not get that far."""
+    last = last_words(job, runs_dir, num_lines=1)
+    return next((run for run in list_runs(runs_dir) if last.endswith(f"{os.sep}{run.run_id}")), None)
+
+
+def estimate_of(job: Job, runs_dir: Path) -> Estimate | None:
+    """What a job was said to take; None if nobody asked."""
+    try:
+        return from_json(json.loads((runs_dir / FOLDER / f"{job.job_id}{ESTIMATE}").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def last_words(job: Job, runs_dir: Path, num_lines: int = LAST_LINES) -> str:
     """The last lines the process printed, without its progress bars."""
     try:
         text = (runs_dir / FOLDER / f"{job.job_id}.log").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join([line for line in text.splitlines() if line.strip() and not BAR.search(line)][-LAST_LINES:])
+    lines = text[-LOG_CHARACTERS:].splitlines()
+    return "\n".join([line for line in lines if line.strip() and not BAR.search(line)][-num_lines:])
 
 
 def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:

@@ -91,7 +91,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         ("neighbours.parquet", "Looking for similar pairs", _find_neighbours),
         ("map.parquet", "Drawing the map", _draw_map),
     ]
-    with RunProgress(folder.path / "progress.json", len(steps), console).running() as progress:
+    titles = {file_name.removesuffix(".parquet"): title for file_name, title, _ in steps}
+    with RunProgress(folder.path / "progress.json", len(steps), console, titles).running() as progress:
         for index, (file_name, title, do) in enumerate(steps):
             if folder.has(file_name):
                 continue

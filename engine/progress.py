@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,12 @@ class RunProgress:
         path: progress.json.
         num_steps: how many steps the run has.
         console: terminal to draw on; None draws nothing.
+        titles: the steps in their order, name → plain words, for whoever watches; none are told where it is left out.
     """
 
-    def __init__(self, path: Path, num_steps: int, console: Console | None = None) -> None:
+    def __init__(
+        self, path: Path, num_steps: int, console: Console | None = None, titles: Mapping[str, str] | None = None
+    ) -> None:
         self._path, self._num_steps = path, num_steps
         self._bar = Progress(
             TextColumn("{task.description:<28}"),
@@ -51,6 +54,7 @@ class RunProgress:
             "step_index": 0,
             "done": 0,
             "total": 1,
+            "steps": dict(titles or {}),
         }
         self._written_at = 0.0
 
@@ -81,7 +85,9 @@ class RunProgress:
         """
         task = self._bar.add_task(name, total=total)
         started = time.monotonic()
-        self._write(step=name, step_index=index, done=0, total=total, seconds_left=None)
+        short = next((one for one, title in self._state["steps"].items() if title == name), None)
+        self._write(step=name, step_name=short, step_started_at=time.time(), step_index=index, done=0, total=total,
+                    seconds_left=None)  # fmt: skip
 
         def report(done: int, of: int) -> None:
             self._bar.update(task, completed=done, total=of)

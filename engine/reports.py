@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.errors import ConfigError
-from engine.pairs import check_pairs
+from engine.estimates import Estimate, duration, megabytes
+from engine.pairs import PairsCheck, check_pairs, write_check
+from engine.progress import RunProgress
 from engine.runs import RunFolder, is_wrong
 
 CAPTION_WIDTH = 60
@@ -59,10 +61,16 @@ def _health_sentences(record: dict[str, Any]) -> list[str]:
     return [f"{name.capitalize()}: {words}" for name, words in record.get("health", {}).get("words", {}).items()]
 
 
-def print_check(pairs: str, rejects: str | None) -> int:
-    """What was understood of a table of pairs; exit code 1 if no row can be used."""
+def print_check(pairs: str, rejects: str | None, json_file: str | None = None) -> int:
+    """What was understood of a table of pairs; exit code 1 if no row can be used.
+
+    Args:
+        pairs: the table.
+        rejects: .csv for the rejected rows.
+        json_file: file for the same as JSON; FILE.progress says meanwhile how far the reading is.
+    """
     console = Console()
-    found = check_pairs(pairs, rejects_csv=None if rejects is None else Path(rejects))
+    found = _watched_check(pairs, rejects, json_file)
     console.print(f"{found.rows} rows: {found.accepted} can be used, {found.rejected} rejected.")
     columns = Table("meaning", "column", title="Columns")
     for meaning, name in found.columns.items():
@@ -85,6 +93,29 @@ def print_check(pairs: str, rejects: str | None) -> int:
     if rejects:
         console.print(Text(f"Rejected rows written to {rejects}"))
     return 0 if found.accepted else 1
+
+
+def _watched_check(pairs: str, rejects: str | None, json_file: str | None) -> PairsCheck:
+    rejects_csv = None if rejects is None else Path(rejects)
+    if json_file is None:
+        return check_pairs(pairs, rejects_csv=rejects_csv)
+    watched = RunProgress(Path(f"{json_file}.progress"), 1)
+    with watched.running(), watched.step(0, "Reading pairs", 1) as report:
+        found = check_pairs(pairs, rejects_csv=rejects_csv, progress=report)
+    write_check(found, Path(json_file))
+    return found
+
+
+def print_estimate(found: Estimate) -> None:
+    """What a run would take, step by step."""
+    console, (low, high) = Console(), found.seconds
+    console.print(f"It takes {duration(low, high)}, and {megabytes(found.disk_bytes)} on the disk.")
+    table = Table("step", "seconds")
+    for name, (least, most) in found.steps.items():
+        table.add_row(name, f"{least:,.0f} to {most:,.0f}")
+    console.print(table)
+    for sentence in found.how:
+        console.print(Text(sentence))
 
 
 def print_wrong_predictions(folder: RunFolder, most: int = 40) -> None:

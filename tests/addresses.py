@@ -17,4 +17,5 @@ def addresses_of(run: RunFolder) -> dict[str, str]:
         "pair": f"pair?pair={pair}",
         "decisions": "decisions",
         "runs": "runs",
+        "compare": "compare",
     }

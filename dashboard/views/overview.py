@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from dashboard import cache, charts, wording
+from dashboard import cache, wording
 from dashboard.components.boxes import header, run_or_stop
 from dashboard.components.gallery import gallery
+from dashboard.components.reading import reading
+from dashboard.components.score_spread import score_spread
 from dashboard.components.wrong_share import wrong_share_panel
 from dashboard.findings import good_to_know
 from dashboard.state import Key, go, store
@@ -24,6 +26,7 @@ header("How healthy is this data set?", wording.TAGLINE)
 wrong = queries[is_wrong(queries)]
 num_wrong = int((wrong["kind"] == "classification").sum())
 num_decided = int(scores.index.isin(decided.index).sum())
+reading(run, scores, wrong, decided)
 with st.container(horizontal=True):
     st.metric("Training pairs", f"{counts['train']:,}", border=True, help="Each one gets a score.")
     if metrics["zero_shot_accuracy"] is not None:
@@ -78,21 +81,6 @@ opened = gallery(
 if opened:
     go("pair", pair=opened)
 
-st.subheader("How the scores are spread", anchor=False)
-left, middle, right = st.columns(3)
-with left.container(border=True, height="stretch"):
-    st.markdown("**How well captions fit**", help=wording.SCORE_HELP["clip_score"])
-    st.plotly_chart(charts.histogram(scores["clip_score"], "CLIP score"), config=charts.CONFIG)
-    st.caption("The tail on the left is where wrong captions gather.")
-with middle.container(border=True, height="stretch"):
-    st.markdown("**How hard pairs are for the model**", help=wording.SCORE_HELP["pair_loss"])
-    st.plotly_chart(charts.histogram(scores["pair_loss"], "pair loss [nats]"), config=charts.CONFIG)
-    st.caption("The tail on the right is what the model never learned.")
-with right.container(border=True, height="stretch"):
-    st.markdown("**Influence on validation**", help=wording.SCORE_HELP["influence"])
-    st.plotly_chart(charts.signed_histogram(scores["influence"], "influence [nats]"), config=charts.CONFIG)
-    st.caption("Orange pairs hurt the validation loss, teal ones help.")
-
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.markdown("**Rows that were left out**")
@@ -106,7 +94,9 @@ with right.container(border=True, height="stretch"):
     st.markdown("**Good to know**")
     st.text("\n".join(f"• {one}" for one in good_to_know(record, scores)))
 
-with st.expander("How to read the scores"):
+with st.expander("How the scores are spread", icon=":material/bar_chart:"):
+    score_spread(scores)
+with st.expander("How to read the scores", icon=":material/menu_book:"):
     for text in (
         wording.INFLUENCE_IN_WORDS,
         wording.ROLES_IN_WORDS,

@@ -1,4 +1,4 @@
-"""Runs: what was computed, what is being computed, and a form to start one on own data."""
+"""Runs: what works now, a wizard that starts a run on own data, and all runs there are."""
 
 import dataclasses
 
@@ -6,95 +6,86 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.components.boxes import empty, header
-from dashboard.components.run_form import run_form
+from dashboard.components.run_progress import run_progress, state_in_a_word
+from dashboard.components.wizard import start_wizard
 from dashboard.places import is_local, runs_dir
 from dashboard.state import Key
 from engine.errors import EcifError
-from engine.runs import list_runs
+from engine.runs import RunFolder, list_runs
 
-REFRESH_SECONDS = 2
+LOG_LINES = 40
 ICONS = {
     "finished": ":material/check_circle:",
-    "running": ":material/progress_activity:",
     "stopped": ":material/pause_circle:",
     "failed": ":material/error:",
 }
 
+root = runs_dir()
+found, known = list_runs(root), jobs.jobs(root)
 
-@st.fragment(run_every=REFRESH_SECONDS)
-def at_work() -> None:
-    """The jobs that run, or ended badly; drawn anew every two seconds."""
-    root = runs_dir()
-    known = jobs.jobs(root)
-    alive = [job for job in known if job.is_alive]
-    if st.session_state.get("num_alive", 0) > len(alive):
-        st.session_state["num_alive"] = len(alive)
-        st.rerun()
-    st.session_state["num_alive"] = len(alive)
-    for job in alive:
-        run = jobs.run_of(job, root)
-        progress = run.progress if run else {}
-        with st.container(border=True):
-            words, button = st.columns([5, 1], vertical_alignment="center")
-            with words:
-                st.text(f"{job.name}: {progress.get('step', 'starting')}")
-                step, steps = progress.get("step_index", 0), progress.get("num_steps", 1)
-                share = progress.get("done", 0) / max(progress.get("total", 1), 1)
-                left = progress.get("seconds_left")
-                st.progress(
-                    min((step + share) / steps, 1.0),
-                    f"Step {step + 1} of {steps}" + (f" · about {left:.0f} s left in this step" if left else ""),
-                )
-            if button.button("Cancel", key=f"cancel_{job.job_id}", icon=":material/stop_circle:"):
-                jobs.stop(job)
-                st.rerun()
-    ended = next((job for job in known[:1] if not job.is_alive), None)
-    words = jobs.last_words(ended, root) if ended else ""
-    run = jobs.run_of(ended, root) if ended else None
-    if ended and not (run and run.is_finished) and words:
-        with st.container(border=True):
-            st.markdown(":material/info: **The last run you started did not finish.** It said:")
-            st.text(words)
+
+def failed_before_it_began() -> jobs.Job | None:
+    """The job started last, if it ended without making a run folder."""
+    last = known[0] if known else None
+    if last is None or last.is_alive or jobs.run_of(last, root) or jobs.printed_run(last, root):
+        return None
+    return last
+
+
+def one_run(run: RunFolder) -> None:
+    """A run with its state, what can be done about it, and what it said if it ended badly."""
+    (state, progress), record = jobs.state_of(run), run.record
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            st.text(run.run_id)
+            seconds = sum(step["seconds"] for step in record.get("steps", {}).values())
+            started = record.get("created_at", "")[:16].replace("T", " ")
+            work = f" · {seconds:,.0f} s of work" if seconds else ""
+            counts = record.get("counts", {})
+            pairs = f" · {counts['train']:,} training pairs" if "train" in counts else ""
+            st.caption(f"{ICONS[state]} {state}{pairs} · started {started}{work}")
+        can_go_on = state in ("stopped", "failed") and is_local()
+        if can_go_on and st.button("Go on", key=f"resume_{run.run_id}", icon=":material/play_arrow:"):
+            jobs.start(dataclasses.replace(run.config, out=str(root)))
+            st.rerun()
+        if run.has_table("scores") and run.has_table("queries"):
+            st.page_link("views/overview.py", label="Open", icon=":material/open_in_new:",
+                         query_params={Key.RUN.value: run.run_id})  # fmt: skip
+    if state in ("failed", "stopped"):
+        st.text(progress.get("message") or "It ended without a word, as when the machine stops. Go on resumes it.")
+        job = jobs.job_of(run, known)
+        if words := jobs.last_words(job, root, LOG_LINES) if job else "":
+            with st.expander("Log"):
+                st.text(words)
 
 
 header(
     "Runs", "A run reads a table of pairs, embeds it once and scores every pair. It goes on when you close this page."
 )
+run_progress()
+failed = failed_before_it_began()
+if failed:
+    with st.container(border=True):
+        st.markdown(":material/error: **The last run you started could not begin.** It said:")
+        st.text(jobs.last_words(failed, root))
 if is_local():
-    run_form()
+    with st.expander("Start a run on your own data", expanded=not found, icon=":material/play_circle:"):
+        start_wizard()
 else:
     st.info(
         "This dashboard is open to other machines, so runs are not started from the page. "
         "Use `ecif run` in a terminal.",
         icon=":material/lock:",
     )
-at_work()
 
 st.subheader("All runs", anchor=False)
-root = runs_dir()
-found = list_runs(root)
 if not found:
     empty("No runs here yet", "Start one above, or type `ecif demo` in the terminal.", ":material/folder_open:")
 for run in found:
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    if state_in_a_word(run) == "running":  # it has a card above
+        continue
+    with st.container(border=True):
         try:
-            state, progress = jobs.state_of(run)
-            record = run.record
+            one_run(run)
         except EcifError as error:
             st.text(f"{run.run_id}: {error}")
-            continue
-        counts = record.get("counts", {})
-        with st.container():
-            st.text(run.run_id)
-            seconds = sum(step["seconds"] for step in record.get("steps", {}).values())
-            started = record.get("created_at", "")[:16].replace("T", " ")
-            work = f" · {seconds:.0f} s of work" if seconds else ""
-            st.caption(f"{ICONS[state]} {state} · {counts.get('train', 0):,} training pairs · started {started}{work}")
-            if state == "failed":
-                st.text(progress.get("message") or "")
-        if state in ("stopped", "failed") and is_local() and st.button("Go on", key=f"resume_{run.run_id}"):
-            jobs.start(dataclasses.replace(run.config, out=str(root)))
-            st.rerun()
-        if run.has_table("scores") and run.has_table("queries"):
-            st.page_link("views/overview.py", label="Open", icon=":material/open_in_new:",
-                         query_params={Key.RUN.value: run.run_id})  # fmt: skip

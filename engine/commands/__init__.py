@@ -9,6 +9,7 @@ from engine.commands import (
     dashboard,
     demo,
     doctor,
+    estimate,
     evaluate,
     export,
     finetune,
@@ -21,6 +22,7 @@ from engine.commands import (
 COMMANDS: tuple[ModuleType, ...] = (
     demo,
     check,
+    estimate,
     run,
     finetune,
     trace,

@@ -14,10 +14,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("pairs", help=help_of("pairs"))
     parser.add_argument("--rejects", help="write the rejected rows to this .csv")
+    parser.add_argument(
+        "--json", help="write what was understood to this file, and meanwhile how far it is to FILE.progress"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
     """Print what was understood; 1 if nothing can be used."""
     from engine.reports import print_check
 
-    return print_check(options.pairs, options.rejects)
+    return print_check(options.pairs, options.rejects, options.json)

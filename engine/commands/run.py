@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Do or continue a run, print a summary, and the folder on standard output."""
-    config = _config(options)
+    config = configuration(options)
     from engine.pipeline import run
     from engine.reports import print_run
 
@@ -32,7 +32,12 @@ def main(options: argparse.Namespace) -> None:
     print(folder.path)
 
 
-def _config(options: argparse.Namespace) -> RunConfig:
+def configuration(options: argparse.Namespace) -> RunConfig:
+    """The run that the options, or a config.json with options over it, describe.
+
+    Raises:
+        ConfigError: if pairs or model are missing, or a value is out of range.
+    """
     given = given_options(options, RunConfig)
     if options.config:
         return dataclasses.replace(RunConfig.load(options.config), **given)

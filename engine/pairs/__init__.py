@@ -1,6 +1,6 @@
 """Reading and checking image–caption data sets: pairs, rejects with reasons, stable ids, thumbnails. No torch."""
 
-from engine.pairs.check import PairsCheck, check_pairs
+from engine.pairs.check import PairsCheck, check_pairs, read_check, write_check
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.images import RejectedImage, image_path, open_image
 from engine.pairs.oddities import caption_oddities
@@ -15,6 +15,8 @@ __all__ = [
     # what is in a table, before a run
     "check_pairs",
     "PairsCheck",
+    "write_check",
+    "read_check",
     # single images
     "open_image",
     "image_path",

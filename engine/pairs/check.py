@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from engine.errors import PairsError
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.oddities import caption_oddities
 from engine.pairs.splits import read_pair_table
-from engine.runs import finished_as, storage_errors
+from engine.runs import finished_as, storage_errors, write_json
 from engine.spreadsheets import guarded
 
-NUM_EXAMPLES = 5
+NUM_EXAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class PairsCheck:
     """accepted pairs whose image is an exact or near copy of another pair's"""
     examples: tuple[tuple[str, str], ...]
     """(image, caption) of the first accepted pairs"""
+    tables: tuple[str, ...]
+    """the table of each of them: the image's path starts at its folder"""
     oddities: int
     """accepted pairs whose caption looks odd by itself"""
     odd_examples: tuple[tuple[str, str], ...]
@@ -40,6 +46,8 @@ class PairsCheck:
     reasons: Mapping[str, int]
     """reason → rejected rows, most frequent first"""
     notes: tuple[str, ...]
+    seconds: float
+    """that reading took"""
 
 
 def check_pairs(
@@ -56,7 +64,9 @@ def check_pairs(
         PairsError: if the table as a whole cannot be used.
         StorageError: if the rejects cannot be written.
     """
+    started = time.monotonic()
     found = read_pair_table(pairs, progress)
+    seconds = time.monotonic() - started
     if rejects_csv is not None:
         _write_rejects(found.rejects, Path(rejects_csv))
     first = found.pairs.head(NUM_EXAMPLES)
@@ -72,11 +82,39 @@ def check_pairs(
         splits=found.pairs["split"].value_counts().to_dict(),
         duplicates=int((duplicate_groups(found.pairs) >= 0).sum()),
         examples=tuple(zip(first["image"], first["caption"], strict=True)),
+        tables=tuple(first["source"]),
         oddities=len(odd),
         odd_examples=tuple(zip(oddest["caption"], oddest["oddity_reason"], strict=True)),
         reasons=found.rejects["reason"].value_counts().to_dict(),
         notes=found.notes,
+        seconds=seconds,
     )
+
+
+def write_check(found: PairsCheck, path: Path) -> None:
+    """Write a check as JSON.
+
+    Raises:
+        StorageError: if the file cannot be written.
+    """
+    write_json(path, dataclasses.asdict(found))
+
+
+def read_check(path: str | Path) -> PairsCheck:
+    """Read what `write_check` wrote.
+
+    Raises:
+        PairsError: if it is something else.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        lists = {name: tuple(map(tuple, values[name])) for name in ("examples", "odd_examples")}
+        texts = {name: tuple(values[name]) for name in ("tables", "notes")}
+        return PairsCheck(**{**values, **lists, **texts})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise PairsError(
+            "a file that `ecif check --json` wrote", f"{path} ({error})", "Check the table again."
+        ) from error
 
 
 def _write_rejects(rejects: pd.DataFrame, path: Path) -> None:

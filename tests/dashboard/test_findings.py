@@ -5,15 +5,20 @@ import pandas as pd
 import pytest
 
 from dashboard.findings import (
+    Confusion,
+    WrongShare,
     agreement_in_words,
+    commonest_confusion,
     depth_worth_looking,
     good_to_know,
+    health_in_words,
     is_defended,
     observed_by_estimate,
     percent,
     precision_by_depth,
     probability_in_words,
     standing_in_words,
+    start_here,
     strongest_signals,
     thinned,
     wrong_share,
@@ -140,3 +145,55 @@ def test_a_pair_is_defended_where_only_the_model_that_learned_it_needs_it() -> N
 def test_nothing_estimated_is_called_certain() -> None:
     assert [probability_in_words(p) for p in (0.0, 0.25, 1.0)] == ["below 1 %", "25%", "above 99 %"]
     assert [percent(share) for share in (0.0, 0.004, 0.0999, 0.3)] == ["0%", "0.4%", "10%", "30%"]
+
+
+FOX = Confusion("fox", "cat", 9, 30, "q3")
+SHARE = WrongShare(0.05, 0.04, 0.06, 1000, {})
+
+
+def wrong_names(counts: dict[tuple[str, str], int]) -> pd.DataFrame:
+    rows = [(true, said, number) for (true, said), many in counts.items() for number in range(many)]
+    table = pd.DataFrame(rows, columns=["true_label", "predicted_label", "confidence"])
+    return table.assign(kind="classification", query_id=[f"q{place}" for place in range(len(table))])
+
+
+def test_the_commonest_confusion_is_the_one_with_most_mistakes_and_points_to_the_surest() -> None:
+    wrong = wrong_names({("dog", "cat"): 2, ("fox", "cat"): 4, ("cat", "fox"): 3})
+    wrong.loc[len(wrong)] = ["x", "y", 1.0, "retrieval", "r"]
+    assert commonest_confusion(wrong) == Confusion("fox", "cat", 4, 9, "q5")
+    assert commonest_confusion(wrong_names({("dog", "cat"): 2})) is None
+    assert commonest_confusion(wrong.head(0)) is None
+
+
+def test_health_is_read_in_sentences_with_and_without_classes_and_estimates() -> None:
+    record = {"metrics": {"zero_shot_accuracy": 0.793, "retrieval_recall_at_1": 0.94}}
+    assert health_in_words(record, SHARE, FOX) == [
+        "About 5.0% of the captions look wrong: 50 of 1,000.",
+        "The model names 79% of the test pictures right.",
+        "Its commonest mistake: fox taken for cat (9 of 30 wrong names).",
+    ]
+    record["metrics"]["zero_shot_accuracy"] = None
+    assert health_in_words(record, None, None) == [
+        "How many captions are wrong could not be estimated for this run.",
+        "The model finds the caption of 94% of the pictures.",
+    ]
+    none_wrong = WrongShare(0.0001, 0.0, 0.001, 1000, {})
+    assert health_in_words(record, none_wrong, None)[0] == "Hardly any caption looks wrong."
+
+
+@pytest.mark.parametrize(
+    ("share", "confusion", "decided", "changes", "page", "params"),
+    [
+        (SHARE, FOX, 0, 0, "suspicious", {"look": "Look at next"}),
+        (None, FOX, 0, 0, "suspicious", {}),  # nothing to learn from
+        (SHARE, FOX, 12, 5, "trace_back", {"query": "q3"}),
+        (SHARE, None, 12, 5, "suspicious", {"look": "Look at next"}),
+        (SHARE, FOX, 40, 20, "decisions", {}),  # half of the 40 that are surely wrong
+        (SHARE, FOX, 1000, 0, "decisions", {}),  # nothing is left to look at
+        (None, None, 3, 1, "decisions", {}),
+    ],
+)
+def test_there_is_one_thing_to_do_now(share, confusion, decided, changes, page, params) -> None:
+    start = start_here(share, confusion, decided, changes, 1000)
+    assert (start.page, start.params) == (page, params)
+    assert start.label and start.why.endswith(".")

@@ -6,13 +6,25 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tiny_models
-from pages import open_page, words_on
+from pages import button, open_page, words_on
 
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
 from engine.sample import sample_folder
 
-PAGES = ["overview", "suspicious", "predictions", "trace_back", "ask", "pair", "map", "queue", "decisions", "runs"]
+PAGES = [
+    "overview",
+    "suspicious",
+    "predictions",
+    "trace_back",
+    "ask",
+    "pair",
+    "map",
+    "queue",
+    "decisions",
+    "runs",
+    "compare",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -61,6 +73,21 @@ def test_the_overview_shows_the_figures_of_the_record(runs_dir: Path, sample_run
     assert shown["Training pairs"] == f"{record['counts']['train']:,}"
     assert shown["Test pictures named right"] == f"{record['metrics']['zero_shot_accuracy']:.0%}"
     assert shown["Rows left out"] == "2"
+
+
+def test_the_overview_begins_with_a_reading_and_the_one_thing_to_do(runs_dir: Path, sample_run: RunFolder) -> None:
+    app = open_page("overview")
+    assert "of the captions look wrong" in words_on(app) and "commonest mistake: " in words_on(app)
+    button(app, "Start here: look at the first pairs").click().run()
+    assert not app.exception and app.title[0].value == "Suspicious pairs"
+    assert "Learn from these and propose the next" in {one.label for one in app.button}
+    undecided = sample_run.table("signals").nlargest(1, "suspicion_rank")["pair_id"].item()
+    DecisionStore.open(runs_dir / "decisions.sqlite").append(
+        [Decision(pair_id=undecided, verdict="keep", annotator="a", decided_at="2026-01-01T00:00", client_key="k")]
+    )
+    app = open_page("overview")
+    button(app, "Start here: trace the commonest mistake").click().run()
+    assert not app.exception and app.title[0].value == "Why did the model say this?"
 
 
 def test_the_pair_page_decides_relabels_and_undoes(runs_dir: Path, sample_run: RunFolder) -> None:

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from engine.errors import StorageError
-from engine.pairs import check_pairs
+from engine.errors import PairsError, StorageError
+from engine.pairs import check_pairs, read_check, write_check
 from engine.pairs.images import MISSING
 from engine.pairs.rows import NO_CAPTION
 
@@ -36,6 +36,17 @@ def test_captions_that_look_odd_are_counted_with_the_oddest_as_examples(picture,
         ("IMG_2041.jpg", "It is a file name."),
         ("birds that fly over the", "It ends in the middle of a sentence."),
     )
+
+
+def test_a_check_is_read_back_as_it_was_written(path, tmp_path):
+    found = check_pairs(path)
+    write_check(found, tmp_path / "check.json")
+    assert read_check(tmp_path / "check.json") == found
+    assert found.tables == (str(path),) * 8 and found.seconds > 0
+    for text in ("{", "[]", '{"rows": 1}'):
+        (tmp_path / "check.json").write_text(text)
+        with pytest.raises(PairsError):
+            read_check(tmp_path / "check.json")
 
 
 def test_the_rejects_are_written_so_that_no_spreadsheet_runs_them(path, tmp_path):
