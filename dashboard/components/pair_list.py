@@ -50,8 +50,8 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
 def _turns(run: RunFolder, pair_ids: Sequence[str], page: int, num_pages: int) -> Turns:
     """What turns the page by key; the thumbnails of the next one are fetched ahead."""
 
-    def turn(step: int) -> None:
-        st.session_state["page"] = page + step
+    def turn(wanted: int) -> None:
+        st.session_state["page"] = wanted
 
     after = list(pair_ids[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
     thumbnails = cache.pairs(run).loc[after, "thumbnail"]
