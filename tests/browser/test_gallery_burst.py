@@ -46,7 +46,7 @@ WATCH = """() => {
         requestAnimationFrame(() => {
             const isPainted = tile.classList.contains("decided");
             const channel = new MessageChannel();  // its message comes after the frame
-            channel.port1.onmessage = () => { note.ms = isPainted ? performance.now() - event.timeStamp : 1e6; };
+            channel.port1.onmessage = () => { note.ms = isPainted ? performance.now() - event.timeStamp : 1000000; };
             channel.port2.postMessage(null);
         });
     }, true);
@@ -60,6 +60,7 @@ FRAME = """() => new Promise((resolve) => {
         channel.port2.postMessage(null);
     });
 })"""
+NOT_PAINTED = 1_000_000
 CALM_FRAME_MS = 20  # at most, on a machine that has nothing else to do
 # Milliseconds from PageDown to a page of 60 other tiles with all their pictures.
 TURN = """() => new Promise((resolve) => {
@@ -202,17 +203,18 @@ def test_a_server_killed_and_started_again_in_the_middle_loses_nothing(page, slo
             slow.start()
 
     decide(page, 55, 10, trouble)
-    store = DecisionStore.open(runs_dir / "decisions.sqlite")
-    wait_for(lambda: len(store.history()) >= 55, 60)
-    wait_for(lambda: page.evaluate("sessionStorage['ecif-gallery-log']") == "[]")
-    page.get_by_text("page 1 of").wait_for()
+    wait_for(lambda: page.evaluate("sessionStorage['ecif-gallery-log']") == "[]", 60)
     wait_for(lambda: focused(page) is not None)  # the hands can go on
     page.keyboard.press("d")
-    wait_for(lambda: len(store.history()) >= 56)
-    history, noted = store.history(), page.evaluate("window.noted")
-    assert len(noted) == 56
-    assert history["pair_id"].tolist() == [note["pair"] for note in noted]
-    assert history["verdict"].tolist() == [WORDS[note["key"]] for note in noted]
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    painted = [note for note in page.evaluate("window.noted") if note["ms"] != NOT_PAINTED]
+    # A key pressed while the list comes anew may find no tile: then nothing is painted, and nothing is decided.
+    assert 46 <= len(painted) <= 56
+    wait_for(lambda: len(store.history()) >= len(painted))
+    time.sleep(1)
+    history = store.history()
+    assert history["pair_id"].tolist() == [note["pair"] for note in painted]
+    assert history["verdict"].tolist() == [WORDS[note["key"]] for note in painted]
 
 
 def test_the_next_page_of_sixty_tiles_is_complete_within_half_a_second(page, site: str) -> None:

@@ -37,7 +37,7 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
     page.keyboard.press("2")
     page.locator(TILES).nth(2).get_by_role("button", name="Keep").click()
     wait_for(lambda: sorted(store.current()["verdict"]) == ["drop", "keep"])
-    page.keyboard.press("u")
+    page.keyboard.press("z")
     wait_for(lambda: store.current()["verdict"].tolist() == ["drop"])
 
     page.get_by_role("link", name="Predictions").first.click()

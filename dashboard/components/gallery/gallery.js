@@ -8,6 +8,7 @@ const lastFocused = new Map(); // component key → pair_id: the place kept when
 const inReview = new Set(); // pairs sent to the queue from this tab
 
 let log = null;
+let holder = null; // component key of the gallery that has the focus, or had it when it was taken off the page
 
 class Gallery {
   constructor(root, data) {
@@ -34,7 +35,12 @@ class Gallery {
     this.help = new Help(this.host, () => this.focusTile(this.focused));
     this.courier = new Courier(log, (letter) => this.deliver(letter), (number) => this.tellSaving(number));
     this.host.addEventListener("keydown", (event) => onKey(this, event));
-    this.host.addEventListener("focusout", (event) => { if (!this.host.contains(event.relatedTarget)) this.tellSelection(0); });
+    this.host.addEventListener("focusin", () => { holder = this.data.key; });
+    this.host.addEventListener("focusout", (event) => {
+      if (this.host.contains(event.relatedTarget)) return;
+      if (event.relatedTarget) holder = null;
+      this.tellSelection(0);
+    });
     this.resize(0);
   }
 
@@ -119,7 +125,8 @@ class Gallery {
   // The keys work at once on a page that was just opened, if its tiles are in sight and nothing else has the focus.
   takeFocus() {
     const view = this.tiles.get(this.focused);
-    if (view && matchMedia("(hover: hover)").matches && this.isInSight(view.node)) view.node.focus({ preventScroll: true });
+    if (holder === this.data.key) this.focusTile(this.focused); // made anew, as after a restart of the server
+    else if (view && matchMedia("(hover: hover)").matches && this.isInSight(view.node)) view.node.focus({ preventScroll: true });
   }
 
   // `least`: pixels of it that must be seen; 0 for all of it.
