@@ -38,7 +38,7 @@ class Gallery {
     this.host.addEventListener("focusin", () => { holder = this.data.key; });
     this.host.addEventListener("focusout", (event) => {
       if (this.host.contains(event.relatedTarget)) return;
-      if (event.relatedTarget) holder = null;
+      if (event.relatedTarget && !event.relatedTarget.closest('[role="dialog"]')) holder = null;
       this.tellSelection(0);
     });
     this.resize(0);
@@ -93,7 +93,7 @@ class Gallery {
     if (hadFocus && !hasTurned && this.root.activeElement !== active) {
       if (this.grid.contains(active)) active.focus({ preventScroll: true }); else this.focusTile(this.focused);
     }
-    if (isFirst && this.data.decide && document.activeElement === document.body) this.takeFocus();
+    if (this.data.decide && document.activeElement === document.body && (isFirst || holder === this.data.key)) this.takeFocus();
     if (this.zoom.isOpen) this.zoom.paint();
     prefetch(this.data.prefetch);
   }
@@ -125,7 +125,7 @@ class Gallery {
   // The keys work at once on a page that was just opened, if its tiles are in sight and nothing else has the focus.
   takeFocus() {
     const view = this.tiles.get(this.focused);
-    if (holder === this.data.key) this.focusTile(this.focused); // made anew, as after a restart of the server
+    if (view && holder === this.data.key) view.node.focus({ preventScroll: true }); // as after a restart of the server
     else if (view && matchMedia("(hover: hover)").matches && this.isInSight(view.node)) view.node.focus({ preventScroll: true });
   }
 
