@@ -15,7 +15,7 @@ class TileView {
     this.tile = tile;
     this.fixed = fixedPart(tile, data);
     this.buttons = {};
-    this.node = element("article", "tile");
+    this.node = element("div", "tile");
     this.node.tabIndex = -1;
     this.node.dataset.pair = tile.pair_id;
     this.node.setAttribute("role", data.decide ? "row" : "listitem");
