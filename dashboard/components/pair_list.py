@@ -65,4 +65,4 @@ def _turns(run: RunFolder, pair_ids: Sequence[str], page: int, num_pages: int) -
     after = list(pair_ids[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
     thumbnails = cache.pairs(run).loc[after, "thumbnail"]
     next_thumbnails = [thumbnail_url(run.run_id, name) for name in thumbnails]
-    return Turns(page, num_pages, lambda step: turn_to(page + step), next_thumbnails)
+    return Turns(page, num_pages, turn_to, next_thumbnails)

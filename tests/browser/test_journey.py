@@ -20,7 +20,7 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
     page.goto(site)
     page.get_by_role("heading", name="How healthy is this data set?").wait_for()
     page.get_by_test_id("stMain").get_by_role("link", name="Suspicious pairs").click()
-    page.locator(TILES).nth(29).wait_for()
+    page.locator(TILES).nth(59).wait_for()
     wait_for(lambda: loaded_pictures(page) >= 8)
 
     page.get_by_label("Words in the caption").fill("fox")
@@ -37,7 +37,7 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
     page.keyboard.press("2")
     page.locator(TILES).nth(2).get_by_role("button", name="Keep").click()
     wait_for(lambda: sorted(store.current()["verdict"]) == ["drop", "keep"])
-    page.keyboard.press("u")
+    page.keyboard.press("z")
     wait_for(lambda: store.current()["verdict"].tolist() == ["drop"])
 
     page.get_by_role("link", name="Predictions").first.click()

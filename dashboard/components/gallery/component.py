@@ -28,7 +28,7 @@ OTHER_ACTS = ("undo", "queue")
 MAX_CAPTION_CHARACTERS = 10_000
 MAX_ACTIONS = 5_000
 MAX_SEQUENCE = 2**53
-SCRIPTS = ("parts", "log", "acts", "tile", "selection", "editor", "zoom", "keys", "gallery")
+SCRIPTS = ("parts", "log", "acts", "tile", "selection", "editor", "zoom", "turn", "keys", "gallery")
 """files of one module, in order"""
 
 
@@ -58,13 +58,13 @@ class Action:
 
 @dataclass(frozen=True)
 class Turns:
-    """Whether there is a page before and after the one on screen, and what turns it."""
+    """The page on screen among all, and what turns it."""
 
     page: int
     """1 … num_pages"""
     num_pages: int
     turn: Callable[[int], None]
-    """called with −1 or 1 before the page is drawn again"""
+    """called with the number of the page wanted, before the page is drawn again; asked again until it is on screen"""
     next_thumbnails: Sequence[str] = ()
     """addresses of the next page's thumbnails, loaded when the browser has nothing else to do"""
 
@@ -106,11 +106,10 @@ def gallery(
             "bar_scale": bar_scale,
             "decide": on_actions is not None,
             "queues": queues,
-            "turns": turns and {"back": turns.page > 1, "on": turns.page < turns.num_pages},
+            "turns": turns and {"page": turns.page, "of": turns.num_pages},
             "prefetch": list(turns.next_thumbnails) if turns else [],
             "acknowledged": wires.acknowledged,
             "heard": session.get(wires.heard),
-            "turned": session.get(wires.turned),
             "server": session.setdefault(SERVER, uuid.uuid4().hex),
             "key": key,
         },
@@ -139,7 +138,7 @@ class _Wires:
     ) -> None:
         self.key, self.on_actions, self.known_pairs, self.turns = key, on_actions, known_pairs, turns
         self.acknowledged: dict[str, int] = st.session_state.setdefault(ACKNOWLEDGED, {})
-        self.waiting, self.heard, self.turned = f"{key}_opened", f"{key}_heard", f"{key}_turned"
+        self.waiting, self.heard = f"{key}_opened", f"{key}_heard"
 
     def take_log(self) -> None:
         letter = self._told("log")
@@ -157,11 +156,8 @@ class _Wires:
 
     def take_turn(self) -> None:
         asked = self._told("turned")
-        if self.turns is None or not isinstance(asked, dict) or asked.get("turn") == st.session_state.get(self.turned):
-            return
-        st.session_state[self.turned] = asked.get("turn")
-        if asked.get("step") in (-1, 1) and 1 <= self.turns.page + asked["step"] <= self.turns.num_pages:
-            self.turns.turn(asked["step"])
+        if self.turns is not None and type(asked) is int and 1 <= asked <= self.turns.num_pages:
+            self.turns.turn(asked)
 
     def _told(self, what: str) -> object:
         return getattr(st.session_state.get(self.key), what, None)

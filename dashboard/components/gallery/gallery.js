@@ -1,12 +1,14 @@
 // A grid of pairs that is looked through and decided by keyboard, mouse or touch.
 const MOST_SECONDS = 600;
-const SELECTION_TOLD_AFTER_MS = 250, TURN_GIVEN_UP_AFTER_MS = 10_000, SAVING_SAID_AFTER_MS = 1_500;
+const SELECTION_TOLD_AFTER_MS = 250, SAVING_SAID_AFTER_MS = 1_500;
 const SIZES = ["small", "medium", "large"], SIZE_STORED = "ecif-gallery-size";
+const ROOM_ABOVE_PIXELS = 60; // Streamlit's own line lies over the top of the page
 const instances = new WeakMap();
 const lastFocused = new Map(); // component key → pair_id: the place kept when a page is left and found again
 const inReview = new Set(); // pairs sent to the queue from this tab
 
 let log = null;
+let holder = null; // component key of the gallery that has the focus, or had it when it was taken off the page
 
 class Gallery {
   constructor(root, data) {
@@ -17,7 +19,7 @@ class Gallery {
     this.focused = lastFocused.get(data.key) || null;
     this.focusedAt = performance.now();
     this.hasMoved = false; // since the last act: then undo means the tile moved to
-    this.turning = null;
+    this.turn = new PageTurn(this);
     this.acts = new Acts(data.key);
     this.grid = element("div", "grid");
     this.said = element("div", "said");
@@ -33,7 +35,12 @@ class Gallery {
     this.help = new Help(this.host, () => this.focusTile(this.focused));
     this.courier = new Courier(log, (letter) => this.deliver(letter), (number) => this.tellSaving(number));
     this.host.addEventListener("keydown", (event) => onKey(this, event));
-    this.host.addEventListener("focusout", (event) => { if (!this.host.contains(event.relatedTarget)) this.tellSelection(0); });
+    this.host.addEventListener("focusin", () => { holder = this.data.key; });
+    this.host.addEventListener("focusout", (event) => {
+      if (this.host.contains(event.relatedTarget)) return;
+      if (event.relatedTarget && !event.relatedTarget.closest('[role="dialog"]')) holder = null;
+      this.tellSelection(0);
+    });
     this.resize(0);
   }
 
@@ -79,14 +86,14 @@ class Gallery {
     const active = this.root.activeElement, hadFocus = this.grid.contains(active);
     const before = [...this.tiles.keys()].indexOf(this.focused);
     this.place();
-    const order = this.order(), hasTurned = this.turning && this.data.turned === this.turning;
-    if (hasTurned) this.endTurn(order[0]);
+    const order = this.order(), hasTurned = this.turn.hasCome();
+    if (hasTurned) this.turn.arrive();
     else if (!this.tiles.has(this.focused)) this.setFocused(order[Math.max(0, Math.min(before, order.length - 1))] ?? null);
     else this.setFocused(this.focused);
     if (hadFocus && !hasTurned && this.root.activeElement !== active) {
       if (this.grid.contains(active)) active.focus({ preventScroll: true }); else this.focusTile(this.focused);
     }
-    if (isFirst && this.data.decide && document.activeElement === document.body) this.takeFocus();
+    if (this.data.decide && document.activeElement === document.body && (isFirst || holder === this.data.key)) this.takeFocus();
     if (this.zoom.isOpen) this.zoom.paint();
     prefetch(this.data.prefetch);
   }
@@ -118,12 +125,15 @@ class Gallery {
   // The keys work at once on a page that was just opened, if its tiles are in sight and nothing else has the focus.
   takeFocus() {
     const view = this.tiles.get(this.focused);
-    if (view && matchMedia("(hover: hover)").matches && this.isInSight(view.node)) view.node.focus({ preventScroll: true });
+    if (view && holder === this.data.key) view.node.focus({ preventScroll: true }); // as after a restart of the server
+    else if (view && matchMedia("(hover: hover)").matches && this.isInSight(view.node)) view.node.focus({ preventScroll: true });
   }
 
-  isInSight(node) {
+  // `least`: pixels of it that must be seen; 0 for all of it.
+  isInSight(node, least = 40) {
     const { top, bottom } = node.getBoundingClientRect();
-    return bottom > 40 && top < window.innerHeight - 40;
+    if (!least) return top >= ROOM_ABOVE_PIXELS && bottom <= window.innerHeight;
+    return bottom > ROOM_ABOVE_PIXELS + least && top < window.innerHeight - least;
   }
 
   // What stands for a tile: Python's word, overlaid with what Python has not acknowledged yet.
@@ -149,8 +159,11 @@ class Gallery {
 
   setFocused(id) {
     lastFocused.set(this.data.key, id);
+    const reached = this.tiles.get(this.reachedByTab)?.node, node = this.tiles.get(id)?.node;
     if (this.focused !== id) { this.focused = id; this.focusedAt = performance.now(); }
-    for (const [other, view] of this.tiles) view.node.tabIndex = other === id ? 0 : -1;
+    if (reached && reached !== node) reached.tabIndex = -1;
+    if (node && node.tabIndex !== 0) node.tabIndex = 0;
+    this.reachedByTab = id;
   }
 
   focusTile(id) {
@@ -158,7 +171,7 @@ class Gallery {
     if (!view) return;
     this.setFocused(id);
     view.node.focus({ preventScroll: true });
-    view.node.scrollIntoView({ block: "nearest" });
+    if (!this.isInSight(view.node, 0)) view.node.scrollIntoView({ block: "nearest" });
   }
 
   move(step, isExtending) {
@@ -193,7 +206,7 @@ class Gallery {
 
   chooseByKey(verdict) {
     const ids = this.chosen(), view = this.tiles.get(this.focused);
-    if (this.turning) { this.say("The page is turning."); return; } // nobody has seen what comes
+    if (this.turn.isOn) { this.say("The page is turning."); return; } // nobody has seen what comes
     if (!this.selection.size && (!view || !this.isInSight(view.node))) { this.focusTile(this.focused); return; }
     if (verdict === "relabel") { this.edit(ids, this.selection.size ? this.bar.place : view.node); return; }
     this.record(ids, verdict, null);
@@ -257,7 +270,7 @@ class Gallery {
   }
 
   sendToReview(ids, moves = false) {
-    if (!this.data.queues || this.turning) return;
+    if (!this.data.queues || this.turn.isOn) return;
     ids.forEach((id) => inReview.add(id));
     this.record(ids, "queue", null);
     this.selection.clear();
@@ -268,30 +281,6 @@ class Gallery {
   open(id) {
     this.courier.flush();
     this.component.setTriggerValue("opened", id);
-  }
-
-  turn(step) {
-    if (this.turning || (step < 0 ? !this.data.turns.back : !this.data.turns.on)) {
-      if (!this.turning) this.say(step < 0 ? "This is the first page." : "This is the last page.");
-      return;
-    }
-    this.courier.flush();
-    this.selection.clear();
-    this.turning = newSession();
-    this.host.classList.add("turning");
-    this.say("The page is turning.");
-    this.turnTimer = setTimeout(() => this.endTurn(null), TURN_GIVEN_UP_AFTER_MS);
-    this.component.setTriggerValue("turned", { step, turn: this.turning });
-  }
-
-  endTurn(first) {
-    clearTimeout(this.turnTimer);
-    this.turning = null;
-    this.host.classList.remove("turning");
-    if (first === null) return;
-    this.focusTile(first);
-    this.top.scrollIntoView({ block: "nearest" });
-    this.say("Next page.");
   }
 
   // Steps through the sizes; the choice is kept in this browser.

@@ -76,7 +76,7 @@ function gridKey(gallery, name, event) {
   else if (name === "end") gallery.move(order.length, event.shiftKey);
   else if (name === "enter" && !onButton) { if (!event.repeat) gallery.open(gallery.focused); }
   else if (name === " " && !onButton) { if (!event.repeat) gallery.zoom.show(gallery.focused); }
-  else if (["pageup", "pagedown"].includes(name) && data.turns) gallery.turn(name === "pageup" ? -1 : 1);
+  else if (["pageup", "pagedown"].includes(name) && data.turns) gallery.turn.start(name === "pageup" ? -1 : 1);
   else if (["+", "=", "-", "−"].includes(name)) gallery.resize("+=".includes(name) ? 1 : -1);
   else if (name === "/") { const field = searchField(); if (!field) return false; field.focus(); field.select(); }
   else if (!data.decide) return false;

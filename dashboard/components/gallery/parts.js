@@ -75,12 +75,19 @@ function track(name, value, scale) {
   return made;
 }
 
+const darkness = new Map();
+
 function isDark(color) {
+  if (!darkness.has(color)) darkness.set(color, luminance(color) < 128);
+  return darkness.get(color);
+}
+
+function luminance(color) {
   const probe = document.createElement("canvas").getContext("2d");
   probe.fillStyle = color;
   const hex = probe.fillStyle.slice(1);
   const [r, g, b] = [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+  return 0.299 * r + 0.587 * g + 0.114 * b;
 }
 
 const fetched = new Set(); // addresses asked for ahead of time, once a tab

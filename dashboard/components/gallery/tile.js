@@ -15,7 +15,8 @@ class TileView {
     this.tile = tile;
     this.fixed = fixedPart(tile, data);
     this.buttons = {};
-    this.node = element("article", "tile");
+    this.node = element("div", "tile");
+    this.node.tabIndex = -1;
     this.node.dataset.pair = tile.pair_id;
     this.node.setAttribute("role", data.decide ? "row" : "listitem");
     this.node.classList.toggle("whole", !data.decide);
@@ -103,6 +104,9 @@ class TileView {
   }
 
   paint({ verdict, caption }, isSelected, isQueued) {
+    const shows = JSON.stringify([verdict, caption, isSelected, isQueued]);
+    if (this.shows === shows) return; // what is not touched is not painted again
+    this.shows = shows;
     const { node, stamp } = this;
     node.classList.toggle("decided", Boolean(verdict));
     stamp.hidden = !verdict;

@@ -72,7 +72,10 @@ class Zoom {
 
   step(by) {
     const order = this.gallery.order(), at = order.indexOf(this.id) + by;
-    if (at >= 0 && at < order.length) { this.show(order[at]); this.gallery.say(this.gallery.tiles.get(this.id).tile.caption); }
+    if (at < 0 || at >= order.length) return;
+    this.gallery.hasMoved = true;
+    this.show(order[at]);
+    this.gallery.say(this.gallery.tiles.get(this.id).tile.caption);
   }
 
   choose(verdict) {
@@ -96,15 +99,16 @@ class Zoom {
   // Whether the key was one of the overlay's.
   key(name, event) {
     const steps = { arrowleft: -1, arrowup: -1, arrowright: 1, arrowdown: 1 };
-    const decided = verdictOf(name);
+    const decided = verdictOf(name), undoes = isUndo(name, event);
+    if (event.altKey || ((event.ctrlKey || event.metaKey) && !undoes)) return false;
     if (name in steps) this.step(steps[name]);
     else if (name === "home") this.show(this.gallery.order()[0]);
     else if (name === "end") this.show(this.gallery.order().at(-1));
     else if (name === "escape" || name === " ") { if (!event.repeat) this.dialog.close(); }
-    else if (event.repeat) return Boolean(decided) || name === "z";
+    else if (event.repeat) return Boolean(decided) || undoes;
     else if (decided) this.choose(decided);
     else if (name === "q") this.gallery.sendToReview([this.id]);
-    else if (isUndo(name, event)) { const back = this.gallery.undo(); if (back) this.show(back); }
+    else if (undoes) { const back = this.gallery.data.decide && this.gallery.undo(); if (back) this.show(back); }
     else if (name === "enter") this.gallery.open(this.id);
     else return false;
     return true;
