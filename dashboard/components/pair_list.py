@@ -40,8 +40,7 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
     selected = tuple(pair_id for pair_id in selected_pairs(gallery_key) if pair_id in on_page)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
-            f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page"
-            + (f" · **{len(selected)} selected**" if selected else ""),
+            f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page",
             width="content",
         )
         bulk_bar(run, {"selected": selected, "page": on_page, "all": tuple(pair_ids)})

@@ -43,7 +43,7 @@ with st.container():
 
 signature = (run.run_id, run.revision, filters, sort)
 remembered = st.session_state.get(SHOWN)
-if remembered is None or remembered["signature"] != signature:
+if not remembered or remembered["signature"] != signature or not remembered["pair_ids"]:
     # Decided tiles stay where they are until the list is asked for anew: nothing jumps under the hand.
     rank = cache.advice(run, store()).ranking["rank"] if sort == "learned" else None
     found = listing(run).listed(decisions, filters, sort, rank)

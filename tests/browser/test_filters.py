@@ -151,7 +151,7 @@ def test_selected_pairs_are_relabelled_or_sent_to_review(page, site: str, runs_d
     page.keyboard.press("x")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("x")
-    page.get_by_text("2 selected").wait_for()
+    page.locator(".gallery .count", has_text="2 selected").wait_for()
     decide_many(page, "Selected", "Send to the review queue · 2")
     page.get_by_text("2 pairs sent to the review queue").wait_for()
     page.keyboard.press("Escape")
@@ -172,7 +172,7 @@ def test_filters_are_saved_opened_and_deleted(page, site: str) -> None:
     body.get_by_text("Saved as “foxes <b>**that fit badly**</b>”.").wait_for()
     open_list(page, site)
     page.get_by_role("button", name="Saved filters").click()
-    body.get_by_role("button", name="Open").click()
+    body.get_by_test_id("stBaseButton-primary").click()
     wait_for(lambda: shown_pairs(page) == foxes)
     assert (parameters(page)["label"], parameters(page)["range"]) == (["fox"], ["clip_score:..0.5"])
     if not body.is_visible():
