@@ -115,6 +115,20 @@ def test_a_run_that_cannot_be_asked_says_why(engine: AskingEngine, tmp_path: Pat
     assert engine.pid is None
 
 
+def test_a_model_loaded_ahead_serves_the_question_that_comes(small_run: RunFolder, picture: bytes) -> None:
+    engine = AskingEngine()
+    engine.warm(small_run)
+    until = time.monotonic() + 120
+    while not engine.pid or engine.is_loading:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    pid = engine.pid
+    engine.warm(small_run)
+    assert answered(engine.ask(small_run, Question(picture))).answer is not None
+    assert engine.pid == pid
+    engine.close()
+
+
 def test_an_idle_process_leaves_and_comes_back(small_run: RunFolder, picture: bytes) -> None:
     engine = AskingEngine(idle_seconds=0.5)
     answered(engine.ask(small_run, Question(picture)))
