@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 from PIL import Image, ImageDraw
 
 from dashboard.places import decisions_place
+from dashboard.predictions import confusions as count_confusions
 from dashboard.tables import bar_scale
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
@@ -59,6 +61,11 @@ def pairs_to_learn(run: RunFolder) -> Pairs:
 def suggestions(run: RunFolder) -> pd.DataFrame | None:
     """Suggested captions of a run by pair, the best first, indexed by pair_id; None if it has no such table."""
     return _suggestions(str(run.path), run.revision)
+
+
+def confusions(run: RunFolder) -> dict[str, Any]:
+    """Which classes a run's model takes for which; see `dashboard.predictions.confusions`."""
+    return _confusions(str(run.path), run.revision)
 
 
 def score_scale(run: RunFolder) -> float:
@@ -146,6 +153,12 @@ def _pairs_to_learn(path: str, revision: str) -> Pairs:
 def _advice(path: str, revision: str, place: str, store_revision: int) -> Advice:
     store = _store(place)
     return advise(_pairs_to_learn(path, revision), in_order_of_first_decision(store.current(), store.history()))
+
+
+@st.cache_resource(max_entries=8)
+def _confusions(path: str, revision: str) -> dict[str, Any]:
+    queries = _table(path, revision, "queries")
+    return count_confusions(queries[queries["kind"] == "classification"])
 
 
 @st.cache_data(max_entries=8)

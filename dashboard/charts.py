@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.what_if_words import METRICS
 
 HURTS, HELPS, NEUTRAL = "#ea580c", "#0d9488", "#64748b"
+CHECKED = "#2563eb"
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFIG = {"displayModeBar": False, "displaylogo": False}
-MAX_CLASSES = 30
 
 
 def histogram(values: pd.Series, title: str) -> go.Figure:
@@ -109,40 +112,32 @@ def agreement_bars(observed: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def confusion_matrix(classified: pd.DataFrame) -> go.Figure:
-    """True class by predicted class; the right ones on the diagonal are grey, mistakes are orange.
+def predicted_and_retrained(predicted: dict[str, dict[str, Any]], retrained: dict[str, dict[str, Any]]) -> go.Figure:
+    """Change of each metric as predicted and as retrained, with 90 % intervals; one panel per metric.
 
     Args:
-        classified: columns true_label, predicted_label; the classes with most mistakes are shown if there are many.
+        predicted: by metric: change, low, high (None without an interval).
+        retrained: the same of the retrained model.
     """
-    wrong = classified[classified["true_label"] != classified["predicted_label"]]
-    frequent = pd.concat([wrong["true_label"], wrong["predicted_label"]]).value_counts().index
-    names = sorted(frequent[:MAX_CLASSES]) if len(frequent) else sorted(classified["true_label"].unique())[:MAX_CLASSES]
-    table = pd.crosstab(classified["true_label"], classified["predicted_label"]).reindex(
-        index=names, columns=names, fill_value=0
-    )
-    names = [escape(str(name)) for name in names]  # Plotly would read tags in them
-    counts = table.to_numpy(dtype=float)
-    mistakes = counts.copy()
-    np.fill_diagonal(mistakes, np.nan)
-    mistakes[mistakes == 0] = np.nan
-    figure = go.Figure(
-        go.Heatmap(
-            z=mistakes,
-            x=names,
-            y=names,
-            colorscale=[[0, "#fed7aa"], [1, "#c2410c"]],
-            showscale=False,
-            xgap=2,
-            ygap=2,
-            hovertemplate="%{y} called %{x}: %{z}<extra></extra>",
+    shown = [name for name in METRICS if name in predicted and name in retrained]
+    figure = make_subplots(rows=1, cols=len(shown), subplot_titles=[METRICS[name] for name in shown])
+    for column, name in enumerate(shown, start=1):
+        factor, unit = (1, "nats") if name == "validation_loss" else (100, "points")
+        for label, color, one in (("predicted", NEUTRAL, predicted[name]), ("retrained", CHECKED, retrained[name])):
+            has_interval = one["low"] is not None
+            x, low, high = (factor * (one[key] if has_interval else one["change"]) for key in ("change", "low", "high"))
+            reach = {"type": "data", "array": [high - x], "arrayminus": [x - low], "color": color, "thickness": 2}
+            figure.add_trace(
+                go.Scatter(
+                    x=[x], y=[label], mode="markers", name=label, showlegend=False, error_x=reach,
+                    marker={"color": color, "size": 12}, hovertemplate=f"{label}: %{{x:+.3g}} {unit}<extra></extra>",
+                ),
+                row=1, col=column,
+            )  # fmt: skip
+        figure.add_vline(x=0, line_color=NEUTRAL, line_width=1, line_dash="dot", row=1, col=column)
+        figure.update_xaxes(title=f"change [{unit}]", row=1, col=column)
+        figure.update_yaxes(
+            showticklabels=column == 1, range=[-0.6, 1.6], categoryarray=["retrained", "predicted"], row=1, col=column
         )
-    )
-    for row, column in zip(*counts.nonzero(), strict=True):
-        color = NEUTRAL if row == column else ("#ffffff" if mistakes[row, column] > 4 else "#431407")
-        number = f"{counts[row, column]:.0f}"
-        figure.add_annotation(x=names[column], y=names[row], text=number, showarrow=False, font={"color": color})
-    figure.update_yaxes(autorange="reversed", title="true", showgrid=False)
-    figure.update_xaxes(title="the model says", side="bottom", showgrid=False)
-    figure.update_layout(height=90 + 26 * len(names), margin=MARGIN, plot_bgcolor="rgba(0,0,0,0)")
+    figure.update_layout(height=210, margin={**MARGIN, "t": 32})
     return figure

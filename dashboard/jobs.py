@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -30,8 +29,6 @@ STOP_SECONDS = 5
 ESTIMATE = ".estimate.json"
 LAST_LINES = 6
 LOG_CHARACTERS = 20_000
-WHAT_IF_SECONDS = 600
-POLL_SECONDS = 0.1
 BAR = re.compile(r"\d+/\d+ .*left ")
 
 
@@ -112,63 +109,6 @@ def stop(job: Job) -> None:
         process.wait(STOP_SECONDS)
     except psutil.TimeoutExpired:
         process.kill()
-
-
-def predict_without_dropped(run: Path) -> tuple[dict[str, Any] | None, str]:
-    """What `ecif whatif --dropped` says of a run: its outcome, or None and the sentence that says why not."""
-    question = Retraining.start(run, ("--dropped",))
-    while question.is_alive:
-        if question.seconds > WHAT_IF_SECONDS:
-            question.stop()
-            return None, f"It took longer than {WHAT_IF_SECONDS} seconds. Run `ecif whatif` in a terminal."
-        time.sleep(POLL_SECONDS)
-    return question.outcome()
-
-
-@dataclass(frozen=True)
-class Retraining:
-    """`ecif whatif` at work in a process of its own, asked for by one page and gone with it."""
-
-    process: subprocess.Popen
-    folder: tempfile.TemporaryDirectory
-    started_at: float
-    """seconds of the monotonic clock"""
-
-    @classmethod
-    def start(cls, run: Path, options: tuple[str, ...]) -> Retraining:
-        """Ask about a run, with these options of `ecif whatif`."""
-        folder = tempfile.TemporaryDirectory()
-        command = [sys.executable, "-m", "engine", "whatif", str(run), *options]
-        with (Path(folder.name) / "log.txt").open("w", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                [*command, "--out", str(Path(folder.name) / "out.json")],
-                env=_environment(),
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
-        return cls(process, folder, time.monotonic())
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still works."""
-        return self.process.poll() is None
-
-    @property
-    def seconds(self) -> float:
-        """Since it started."""
-        return time.monotonic() - self.started_at
-
-    def stop(self) -> None:
-        """Stop it for good."""
-        self.process.kill()
-        self.process.wait()
-
-    def outcome(self) -> tuple[dict[str, Any] | None, str]:
-        """What it found, or None and the sentence that says why not."""
-        out = Path(self.folder.name) / "out.json"
-        if self.process.returncode or not out.is_file():
-            return None, (Path(self.folder.name) / "log.txt").read_text(encoding="utf-8").strip()
-        return json.loads(out.read_text(encoding="utf-8")), ""
 
 
 def run_of(job: Job, runs_dir: Path) -> RunFolder | None:

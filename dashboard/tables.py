@@ -144,13 +144,6 @@ def mistakes_in_words(num_misnamed: int, num_wrong: int) -> str:
     return "The model gets every test pair right: there is no mistake to explain."
 
 
-def trace_rows(traces: pd.DataFrame, scores: pd.DataFrame, query_id: str, side: str) -> pd.DataFrame:
-    """The pairs behind one prediction on one side, best rank first, with their captions; indexed by pair_id."""
-    own = traces[(traces["query_id"] == query_id) & (traces["side"] == side)].set_index("pair_id")
-    shown = ["caption", "label", "thumbnail", "suggested_caption", "duplicate_group", "clip_score", "suspicion"]
-    return own.join(scores[["pair_id", *shown]], how="inner").sort_values("rank")
-
-
 def disturbed_rows(disturbs: pd.DataFrame, scores: pd.DataFrame, pair_id: str) -> pd.DataFrame:
     """The other pairs that one pair disturbs as a negative, the largest effect first; indexed by pair_id.
 

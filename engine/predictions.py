@@ -57,6 +57,14 @@ def validation_value(study: Study) -> float:
     return float(summed_loss_value(study.feature_map("validation"), study.loss, batches)) / num_pairs
 
 
+def validation_losses(study: Study) -> tuple[np.ndarray, np.ndarray]:
+    """The validation loss of each validation batch, `[batches]` nats per pair, and the pairs in each, `[batches]`."""
+    batches = consecutive_batches(len(study.rows("validation")), study.config.batch_size)
+    feature_map, sizes = study.feature_map("validation"), np.array([len(batch) for batch in batches])
+    sums = [float(summed_loss_value(feature_map, study.loss, [batch])) for batch in batches]
+    return np.array(sums) / sizes, sizes
+
+
 def validation_gradient(study: Study) -> tuple[float, Tensor]:
     """The validation loss [nats per pair] and its gradient `[1, parameters]`."""
     num_pairs = len(study.rows("validation"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -130,8 +131,11 @@ def print_wrong_predictions(folder: RunFolder, most: int = 40) -> None:
     Console().print(table)
 
 
-def print_trace(folder: RunFolder, query_id: str, top: int) -> None:
-    """The pairs that hurt and help one prediction; computed now if the run does not hold its trace.
+def print_trace(folder: RunFolder, query_id: str, top: int) -> pd.DataFrame:
+    """Print the pairs that hurt and help one prediction; computed now if the run does not hold its trace.
+
+    Returns:
+        All of them, with the columns of the run's traces table.
 
     Raises:
         ConfigError: if the run has no such query.
@@ -174,6 +178,7 @@ def print_trace(folder: RunFolder, query_id: str, top: int) -> None:
                 f"{one.relative_influence:+.2e}",
             )
         console.print(table)
+    return traces
 
 
 def one_line(value: str) -> Text:

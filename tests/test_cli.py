@@ -405,3 +405,23 @@ def test_check_fails_where_no_row_can_be_used(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "t.csv").write_text("image,caption\nx.png,one\ny.png,two\n")
     assert main(["check", str(tmp_path / "t.csv")]) == 1
     assert "2 rejected" in capsys.readouterr().out
+
+
+def test_trace_writes_what_it_prints_for_other_programs(sample_run: RunFolder, tmp_path: Path) -> None:
+    queries = sample_run.table("queries")
+    right = queries.loc[queries["correct"].fillna(False).astype(bool), "query_id"].iloc[0]
+    out = tmp_path / "trace.parquet"
+    assert main(["trace", str(sample_run.path), "--query", right, "--top", "3", "--out", str(out)]) == 0
+    written = pd.read_parquet(out)
+    assert set(written.columns) == set(sample_run.table("traces").columns)
+    assert set(written["query_id"]) == {right} and set(written["side"]) == {"hurts", "helps"} and len(written) > 6
+
+
+def test_what_cannot_be_written_or_asked_is_refused_first(
+    sample_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert "--query" in sentence(capsys, ["trace", str(sample_run.path), "--out", str(tmp_path / "x.parquet")])
+    assert "folder" in sentence(capsys, ["trace", str(sample_run.path), "--query", "q", "--out", str(tmp_path)])
+    (tmp_path / "ids.txt").write_text("train-0001")
+    command = ["whatif", str(sample_run.path), "--drop", str(tmp_path / "ids.txt"), "--query", "nobody"]
+    assert "query id" in sentence(capsys, command)

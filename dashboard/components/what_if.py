@@ -1,4 +1,4 @@
-"""What if the dropped pairs were gone: asked on the page, computed by `ecif whatif` in a process of its own."""
+"""The model without a set of pairs: predicted, how sure that is, which answers change, and the truth by retraining."""
 
 from __future__ import annotations
 
@@ -6,82 +6,98 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.jobs import Retraining, predict_without_dropped
-from dashboard.state import store
+from dashboard import cache, charts
+from dashboard.components.prediction_cards import prediction_list
+from dashboard.components.question import answered
+from dashboard.predictions import changed_cards
+from dashboard.questions import what_if_question
+from dashboard.state import go
+from dashboard.what_if_words import (
+    INTERVAL_IN_WORDS,
+    METRICS,
+    change_in_words,
+    interval_in_words,
+    may_be_chance,
+    value_in_words,
+    verdict_in_words,
+)
 from engine.runs import RunFolder
 
-SHOWN, CHECKED = "what_if", "what_if_retrained"
-METRICS = {
-    "zero_shot_accuracy": ("Test pictures named right", "{:.1%}", "normal"),
-    "retrieval_recall_at_1": ("Captions found by picture", "{:.1%}", "normal"),
-    "validation_loss": ("Validation loss", "{:.3f}", "inverse"),
-}
+FEW = 12
+SIDES = {"mended": "Mended", "broken": "Newly wrong"}
 
 
-def what_if_panel(run: RunFolder, num_dropped: int) -> None:
-    """Ask, wait a few seconds, show the metrics of the model without the dropped pairs, and offer the truth.
+def what_if_panel(run: RunFolder, pair_ids: list[str]) -> None:
+    """Ask, wait, show the outcome, and offer to check it.
 
     Args:
         run: whose model is asked about.
-        num_dropped: training pairs of the run that are decided to be dropped.
+        pair_ids: training pairs to leave out; not empty.
     """
-    st.subheader("What if the dropped pairs were gone?", anchor=False)
-    asked = (run.run_id, store().revision())
-    if st.button(f"Predict the model without {num_dropped:,} pairs", icon=":material/model_training:"):
-        with st.spinner("Leaving the pairs out, without retraining …"):
-            st.session_state[SHOWN] = (asked, *predict_without_dropped(run.path))
-    shown = st.session_state.get(SHOWN)
-    if shown is None or shown[0] != asked:
+    number = f"{len(pair_ids):,} pair{'s' if len(pair_ids) > 1 else ''}"
+    question = what_if_question(run, pair_ids)
+    if not answered(question, f"Predict the model without {number}", f"Leaving {number} out, without retraining …",
+                    key="predict", icon=":material/model_training:", is_main=True):  # fmt: skip
         st.caption("Computed in seconds: a few iterations on the training objective without these pairs.")
         return
-    _, outcome, error = shown
-    if outcome is None:
-        _failed(error)
-        return
-    st.caption(outcome["how"])
-    _metrics(outcome["before"], outcome["after"], "predicted; change from now", _mistakes(outcome))
+    outcome = question.outcome
+    st.markdown(f"#### Predicted without {number}")
+    st.markdown(verdict_in_words(outcome["changes"]))
+    _metrics(outcome["changes"])
+    st.caption(INTERVAL_IN_WORDS)
+    st.caption(f"How far the prediction may be off: {outcome['how']}")
     for warning in outcome["warnings"]:
         st.warning(warning)
-    if st.button("Check it by training again", icon=":material/fact_check:", help="Takes as long as a training."):
-        st.session_state[CHECKED] = (asked, Retraining.start(run.path, ("--dropped", "--retrain")))
-    checked = st.session_state.get(CHECKED)
-    if checked is not None and checked[0] == asked:
-        _truth(checked[1])
+    _answers(run, outcome)
+    _truth(run, pair_ids, outcome)
 
 
-def _truth(question: Retraining) -> None:
-    """The retrained model beside the prediction, as soon as it is there."""
-
-    @st.fragment(run_every="2s" if question.is_alive else None)
-    def waiting() -> None:
-        if question.is_alive:
-            st.info(f"Training without the pairs … {question.seconds:.0f} s", icon=":material/hourglass_top:")
-            return
-        outcome, error = question.outcome()
-        if outcome is None:
-            _failed(error)
-            return
-        truth = outcome["retrained"]
-        st.caption(f"{truth['how']} It took {truth['seconds']:.1f} s.")
-        _metrics(outcome["before"], truth["metrics"], "retrained; change from now", {})
-
-    waiting()
+def _metrics(changes: dict[str, dict[str, Any]]) -> None:
+    """A card for each metric; a change that may be chance is grey."""
+    shown = [name for name in METRICS if name in changes]
+    for column, name in zip(st.columns(len(shown)), shown, strict=True):
+        one = changes[name]
+        color = "inverse" if name == "validation_loss" else "normal"
+        with column.container(border=True, height="stretch"):
+            st.metric(
+                METRICS[name], value_in_words(name, one["after"]), change_in_words(name, one["change"]),
+                delta_color="off" if may_be_chance(one) else color, delta_description="from "
+                + value_in_words(name, one["before"]),
+            )  # fmt: skip
+            st.caption(interval_in_words(name, one))
 
 
-def _metrics(before: dict[str, Any], after: dict[str, Any], words: str, more: dict[str, int]) -> None:
-    with st.container(horizontal=True):
-        for name, (label, shape, color) in METRICS.items():
-            if after[name] is not None:
-                change = shape.format(after[name] - before[name])
-                st.metric(label, shape.format(after[name]), change, delta_color=color, border=True, help=words)
-        for label, count in more.items():
-            st.metric(label, count, border=True)
+def _answers(run: RunFolder, outcome: dict[str, Any]) -> None:
+    """Mended and broken predictions as cards; a click opens the Trace-back."""
+    by_side = {side: [one for one in outcome["predictions"] if one["query_id"] in set(outcome[side])] for side in SIDES}
+    side = st.segmented_control(
+        "Answers that change", list(SIDES), format_func=lambda one: f"{SIDES[one]} · {len(by_side[one])}",
+        default="mended", required=True, key="changed", bind="query-params",
+    )  # fmt: skip
+    if not by_side[side]:
+        st.caption("None.")
+        return
+    is_all = len(by_side[side]) <= FEW or st.toggle(f"Show all {len(by_side[side])}", key=f"all_{side}")
+    shown = by_side[side] if is_all else by_side[side][:FEW]
+    queries = cache.table(run, "queries").set_index("query_id")
+    opened = prediction_list(changed_cards(shown, queries, cache.pairs(run), run.run_id), key=f"changed_{side}")
+    if opened:
+        go("trace_back", query=opened)
 
 
-def _mistakes(outcome: dict[str, Any]) -> dict[str, int]:
-    return {"Mistakes mended": len(outcome["mended"]), "New mistakes": len(outcome["broken"])}
-
-
-def _failed(error: str) -> None:
-    st.error("This could not be computed.")
-    st.text(error)
+def _truth(run: RunFolder, pair_ids: list[str], outcome: dict[str, Any]) -> None:
+    """The retrained model beside the prediction."""
+    st.markdown("#### Check by training again")
+    question = what_if_question(run, pair_ids, retrain=True)
+    if not answered(question, "Train again without these pairs", "Training again without these pairs …", key="retrain",
+                    icon=":material/fact_check:"):  # fmt: skip
+        st.caption("Takes as long as a training. It goes on when you leave the page, and is found again here.")
+        return
+    truth = question.outcome["retrained"]
+    st.caption(f"{truth['how']} It took {truth['seconds']:.1f} s.")
+    st.plotly_chart(charts.predicted_and_retrained(outcome["changes"], truth["changes"]), config=charts.CONFIG)
+    agree = len(set(outcome["mended"]) & set(truth["mended"]))
+    st.markdown(
+        f"Of the {len(outcome['mended'])} answers predicted to be mended, **{agree} are mended by retraining**; "
+        f"retraining mends {len(truth['mended'])} and breaks {len(truth['broken'])}."
+    )

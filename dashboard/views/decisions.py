@@ -6,7 +6,6 @@ from dashboard import cache, wording
 from dashboard.components.blind import blind_check
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.export_panel import export_panel
-from dashboard.components.what_if import what_if_panel
 from dashboard.places import is_local
 from dashboard.state import store
 from dashboard.tables import for_reading
@@ -47,7 +46,8 @@ if elsewhere:
 export_panel(run, len(pairs), own["verdict"])
 
 if counts.get("drop", 0) and is_local():
-    what_if_panel(run, int(counts["drop"]))
+    st.page_link("views/what_if.py", label=f"What if the {int(counts['drop']):,} dropped pairs were gone?",
+                 icon=":material/model_training:", query_params={"run": run.run_id})  # fmt: skip
 
 blind_check(run, decisions)
 

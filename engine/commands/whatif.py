@@ -37,6 +37,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--save", metavar="FOLDER", help="write the edited model here: an adapter for the tier lora, else a model"
     )
     parser.add_argument("--out", metavar="FILE", help="write the outcome to this .json as well")
+    parser.add_argument(
+        "--query", metavar="ID", action="append", default=[],
+        help="a prediction that --out reports even if it is right before and after; wrong ones always are",
+    )  # fmt: skip
     decisions_option(parser)
 
 
@@ -44,6 +48,11 @@ def main(options: argparse.Namespace) -> None:
     """Predict, save and verify, as asked."""
     folder = RunFolder.open(options.run)
     _check_places(options, folder)
+    absent = set(options.query).difference(folder.table("queries")["query_id"] if options.query else ())
+    if absent:
+        raise ConfigError(
+            "a query id of the run's queries table", repr(min(absent)), "List them with `ecif trace RUN`."
+        )
     if options.dropped:
         decided = decision_store(options, folder).current()
         pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
@@ -62,7 +71,7 @@ def main(options: argparse.Namespace) -> None:
         truth = retrained(study, pair_ids, Console(stderr=True))
         print_truth(found, truth)
     if options.out:
-        write_json(Path(options.out), summary(found, truth))
+        write_json(Path(options.out), summary(found, truth, tuple(options.query)))
 
 
 def _check_places(options: argparse.Namespace, folder: RunFolder) -> None:

@@ -16,9 +16,10 @@ from engine.curvature import DEFAULT_TOLERANCE, SolveStatus
 from engine.errors import ConfigError, PairsError
 from engine.influence.leave_out import leave_out
 from engine.influence.retrain import refine
-from engine.predictions import queries_table
-from engine.runs import finished_as, is_wrong
+from engine.predictions import queries_table, validation_losses
+from engine.runs import finished_as
 from engine.study import Study
+from engine.what_if import changes
 
 DEFAULT_ITERATIONS = 10
 FAR_FROM_A_MINIMUM = 0.5
@@ -35,6 +36,12 @@ class WhatIf:
     """the queries table of the model as it is"""
     after: pd.DataFrame
     """the queries table of the model without the pairs, same rows"""
+    losses_before: np.ndarray
+    """validation loss of the model as it is, by batch, `[batches]`, nats per pair"""
+    losses_after: np.ndarray
+    """of the model without the pairs"""
+    batch_sizes: np.ndarray
+    """validation pairs by batch, `[batches]`"""
     study: Study
     """the study at the parameters without the pairs"""
     num_iterations: int
@@ -48,12 +55,12 @@ class WhatIf:
     @property
     def mended(self) -> pd.DataFrame:
         """Rows of `after` that were wrong and are right now."""
-        return self.after[is_wrong(self.before) & ~is_wrong(self.after)]
+        return changes.mended(self.before, self.after)
 
     @property
     def broken(self) -> pd.DataFrame:
         """Rows of `after` that were right and are wrong now."""
-        return self.after[~is_wrong(self.before) & is_wrong(self.after)]
+        return changes.broken(self.before, self.after)
 
 
 def what_if(study: Study, pair_ids: Collection[str], num_iterations: int = DEFAULT_ITERATIONS) -> WhatIf:
@@ -89,10 +96,14 @@ def what_if(study: Study, pair_ids: Collection[str], num_iterations: int = DEFAU
         )
     seconds = time.monotonic() - started
     without = study.moved(change)
+    losses_before, batch_sizes = validation_losses(study)
     return WhatIf(
         len(group),
         queries_table(study),
         queries_table(without),
+        losses_before,
+        validation_losses(without)[0],
+        batch_sizes,
         without,
         num_iterations,
         remaining,

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.predictions import metrics
+from engine.what_if.changes import broken, changes, mended, prediction_changes
 from engine.what_if.edit import WhatIf
 from engine.what_if.truth import Truth
 
@@ -19,8 +20,15 @@ METRICS = {
 }
 
 
-def summary(found: WhatIf, truth: Truth | None = None) -> dict[str, Any]:
-    """What a screen shows of an outcome, ready for JSON."""
+def summary(found: WhatIf, truth: Truth | None = None, query_ids: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a screen shows of an outcome, ready for JSON.
+
+    Args:
+        found: the prediction.
+        truth: the retrained model, if there is one.
+        query_ids: predictions to report even if they are right before and after; wrong ones always are.
+    """
+    losses, sizes = (found.losses_before, found.losses_after), found.batch_sizes
     said = {
         "num_pairs": found.num_pairs,
         "num_iterations": found.num_iterations,
@@ -31,10 +39,20 @@ def summary(found: WhatIf, truth: Truth | None = None) -> dict[str, Any]:
         "after": metrics(found.after),
         "mended": found.mended["query_id"].tolist(),
         "broken": found.broken["query_id"].tolist(),
+        "changes": changes(found.before, found.after, *losses, sizes),
+        "predictions": prediction_changes(found.before, found.after, query_ids),
         "warnings": list(found.warnings),
     }
     if truth is not None:
-        said["retrained"] = {"metrics": metrics(truth.after), "how": truth.how, "seconds": truth.seconds}
+        said["retrained"] = {
+            "metrics": metrics(truth.after),
+            "how": truth.how,
+            "seconds": truth.seconds,
+            "mended": mended(found.before, truth.after)["query_id"].tolist(),
+            "broken": broken(found.before, truth.after)["query_id"].tolist(),
+            "changes": changes(found.before, truth.after, losses[0], truth.losses, sizes),
+            "predictions": prediction_changes(found.before, truth.after, query_ids),
+        }
     return said
 
 
@@ -51,8 +69,12 @@ def print_what_if(found: WhatIf) -> None:
     """Print the metrics of the model as it is and without the pairs, and what changes."""
     console, said = Console(), summary(found)
     _print_table(console, said, f"Without {found.num_pairs} training pairs", {"without": said["after"]})
-    mended, broken = len(said["mended"]), len(said["broken"])
-    console.print(f"{mended} wrong predictions become right, {broken} right ones become wrong.")
+    num_mended, num_broken = len(said["mended"]), len(said["broken"])
+    console.print(f"{num_mended} wrong predictions become right, {num_broken} right ones become wrong.")
+    for name, one in said["changes"].items():
+        if one["low"] is not None:
+            interval = f"90 % interval {one['low']:+.3f} to {one['high']:+.3f}"
+            console.print(f"Change of {METRICS[name]}: {one['change']:+.3f}, {interval}.")
     console.print(said["how"])
     for warning in said["warnings"]:
         console.print(warning)

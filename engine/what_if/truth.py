@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from rich.console import Console
@@ -18,7 +19,7 @@ from engine.finetune.record import FILE as RECORD
 from engine.finetune.record import TrainingFolder
 from engine.influence.retrain import DEFAULT_TOLERANCE, refine
 from engine.models import split_spec
-from engine.predictions import queries_table
+from engine.predictions import queries_table, validation_losses
 from engine.study import Study, load_features
 from engine.what_if.edit import left_out_rows
 
@@ -31,6 +32,8 @@ class Truth:
 
     after: pd.DataFrame
     """its queries table, same rows as the run's"""
+    losses: np.ndarray
+    """its validation loss by batch, `[batches]`, nats per pair"""
     how: str
     """a sentence"""
     seconds: float
@@ -56,12 +59,13 @@ def retrained(study: Study, pair_ids: Collection[str], console: Console | None =
     if training is not None:
         with tempfile.TemporaryDirectory() as folder:
             again = retrain_without(training.path, pair_ids, Path(folder) / "again", console)
-            after = queries_table(_study_of(study, again, Path(folder) / "features"))
+            without = _study_of(study, again, Path(folder) / "features")
+            after, losses = queries_table(without), validation_losses(without)[0]
         recipe = training.recipe
         how = f"Trained again by its recorded recipe (tier {recipe.tier}, λ = {recipe.damping:g})"
         if recipe.tier != study.config.tier or recipe.damping != study.damping:
             how += f"; the prediction is for tier {study.config.tier}, λ = {study.damping:g}"
-        return Truth(after, f"{how}.", time.monotonic() - started)
+        return Truth(after, losses, f"{how}.", time.monotonic() - started)
     found = refine(
         study.train.moved,
         study.loss,
@@ -75,7 +79,8 @@ def retrained(study: Study, pair_ids: Collection[str], console: Console | None =
     seconds = time.monotonic() - started
     remaining = found.gradient_norm / max(found.gradient_norm_at_start, 1e-300)
     how = f"Trained on without the pairs from the model as it is, until {remaining:.2%} of the gradient remained."
-    return Truth(queries_table(study.moved(found.change)), how, seconds)
+    without = study.moved(found.change)
+    return Truth(queries_table(without), validation_losses(without)[0], how, seconds)
 
 
 def _study_of(study: Study, training: TrainingFolder, folder: Path) -> Study:

@@ -42,8 +42,8 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
 
     page.get_by_role("link", name="Predictions").first.click()
     page.get_by_role("heading", name="Predictions").wait_for()
-    mistake = page.locator(TILES).filter(has_text="fox taken for cat").first
-    mistake.click()
+    page.get_by_role("button", name="fox is taken for cat").click()
+    page.locator(".predictions .card").filter(has_text="taken for cat").first.click()
     page.get_by_role("heading", name="Why did the model say this?").wait_for()
     page.locator(TILES).nth(11).wait_for()
     wait_for(lambda: loaded_pictures(page) >= 4)

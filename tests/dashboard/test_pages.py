@@ -1,16 +1,13 @@
 """Every page, run by Streamlit's own test runner over the finished sample run."""
 
-import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import tiny_models
 from pages import button, open_page, words_on
 
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
-from engine.sample import sample_folder
 
 PAGES = [
     "overview",
@@ -18,6 +15,7 @@ PAGES = [
     "predictions",
     "trace_back",
     "ask",
+    "what_if",
     "pair",
     "map",
     "queue",
@@ -186,43 +184,6 @@ def test_runs_are_not_started_from_a_page_that_others_can_reach(
     app = open_page("runs")
     assert not [one for one in app.text_input if one.label == "Table of pairs"]
     assert "open to other machines" in words_on(app)
-
-
-def test_the_decisions_page_predicts_the_model_without_the_dropped_pairs(runs_dir: Path, sample_run: RunFolder) -> None:
-    truth = pd.read_csv(sample_folder() / "ground_truth.csv")
-    planted = truth.loc[truth["error_kind"] == "confusion", "pair_id"]
-    DecisionStore.open(runs_dir / "decisions.sqlite").append(
-        [
-            Decision(pair_id=p, verdict="drop", annotator="a", decided_at="2026-01-01T00:00:00", client_key=p)
-            for p in planted
-        ]
-    )
-    app = open_page("decisions")
-    next(button for button in app.button if button.label == "Predict the model without 112 pairs").click().run()
-    assert not app.exception and not app.error
-    shown = {metric.label: metric for metric in app.metric}
-    assert float(shown["Test pictures named right"].value.rstrip("%")) > 80
-    assert int(shown["Mistakes mended"].value) > int(shown["New mistakes"].value)
-    assert "without retraining, by 10 iterations" in words_on(app)
-    next(button for button in app.button if button.label == "Check it by training again").click().run()
-    assert "Training without the pairs" in words_on(app)
-    until = time.monotonic() + 90
-    while "Trained on without the pairs" not in words_on(app):
-        assert time.monotonic() < until and not app.exception and not app.error
-        time.sleep(1)
-        app.run()
-    values = [metric.value for metric in app.metric if metric.label == "Test pictures named right"]
-    predicted, retrained = (float(value.rstrip("%")) for value in values)
-    assert abs(predicted - retrained) < 1 and retrained > 80
-
-
-def test_a_page_that_others_can_reach_computes_nothing(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    DecisionStore.open(runs_dir / "decisions.sqlite").append(
-        [Decision(pair_id="train-0001", verdict="drop", annotator="a", decided_at="2026-01-01T00:00", client_key="k")]
-    )
-    assert [button for button in open_page("decisions").button if button.label.startswith("Predict")]
-    monkeypatch.setenv("ECIF_LOCAL", "0")
-    assert not [button for button in open_page("decisions").button if button.label.startswith("Predict")]
 
 
 def test_a_stopped_run_can_go_on_from_the_page(

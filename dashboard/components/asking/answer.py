@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, wording
+from dashboard import cache, predictions, wording
 from dashboard.components.asking.bars import share_bars
 from dashboard.components.boxes import empty
 from dashboard.components.gallery_page import deciding_gallery
 from dashboard.state import store
-from dashboard.tables import bar_scale, pair_tiles, trace_rows
+from dashboard.tables import bar_scale, pair_tiles
 from engine.asking import Answer, Explanation
 from engine.runs import RunFolder
 
@@ -68,7 +68,7 @@ def culprits(answer: Answer, run: RunFolder) -> None:
         rows, scale = _nearest_rows(answer, scores, side), cache.score_scale(run)
         st.markdown(f"The training pairs {NEAREST[side].lower()}. Bars: their influence on the validation loss.")
     else:
-        rows = trace_rows(one.pairs, scores, one.about, side)
+        rows = predictions.culprits(one.pairs, scores, run.config.trace_role, side)
         scale = bar_scale(rows)
         st.markdown(f"{wording.RANKED_IN_WORDS[run.config.trace_role]} {MEANINGS[one.about]} {wording.KEYS_IN_WORDS}")
     if rows.empty:
