@@ -92,7 +92,7 @@ def test_the_selection_holds_over_reruns_is_cleared_by_escape_and_dies_with_its_
     grid.get_by_text("1 of 60 decided").wait_for()
     assert len(selected(grid)) == 1 and len(store.current()) == 1
     grid.keyboard.press("PageDown")
-    grid.get_by_text("page 2 of").wait_for()
+    grid.get_by_text("· page 2 of").wait_for()
     wait_for(lambda: selected(grid) == [] and not grid.get_by_role("toolbar").is_visible())
 
 

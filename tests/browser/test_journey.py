@@ -27,7 +27,7 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
     page.get_by_label("Words in the caption").press("Enter")
 
     def all_are_foxes() -> bool:
-        captions = page.locator(f"{TILES} .caption").all_inner_texts()
+        captions = page.locator(f"{TILES} .caption").all_text_contents()
         return bool(captions) and all("fox" in caption.lower() for caption in captions)
 
     wait_for(all_are_foxes)
@@ -47,7 +47,7 @@ def test_from_the_overview_to_the_exported_table(page, site: str, sample_run, ru
     page.get_by_role("heading", name="Why did the model say this?").wait_for()
     page.locator(TILES).nth(11).wait_for()
     wait_for(lambda: loaded_pictures(page) >= 4)
-    culprits = page.locator(f"{TILES} .caption").all_inner_texts()
+    culprits = page.locator(f"{TILES} .caption").all_text_contents()
     assert sum("cat" in caption for caption in culprits) >= 8  # foxes that were captioned as cats
     culprit = page.locator(TILES).first
     culprit.get_by_role("button", name="Relabel").click()
