@@ -3,10 +3,11 @@
 import streamlit as st
 
 from dashboard import cache
+from dashboard.components import address
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.chosen_area import chosen_area, no_area_yet
 from dashboard.components.map_plot import map_of, map_plot
-from dashboard.components.pair_list import pair_list
+from dashboard.components.pair_list import PAGE, pair_list
 from dashboard.pair_map import colours, corners_of, inside
 from dashboard.state import go, store
 
@@ -23,12 +24,7 @@ COLOURS = {
 
 def choose_area(area: str) -> None:
     """Put an area into the URL, "" for none, and begin its list at the first page."""
-    if area:
-        st.query_params[AREA] = area
-    else:
-        st.query_params.pop(AREA, None)
-    if "page" in st.session_state:
-        st.session_state["page"] = 1
+    address.put(area, AREA, "", PAGE)
 
 
 run = run_or_stop()
@@ -46,7 +42,7 @@ scores, decisions = cache.train_scores(run), cache.decisions(store())
 offered = [name for name in COLOURS if name == "decided" or (name in scores and scores[name].notna().any())]
 with st.container(horizontal=True):
     kind = st.segmented_control(
-        "Alike by", list(MAPS), format_func=MAPS.get, default="image", required=True, key="of", bind="query-params",
+        "Alike by", list(MAPS), format_func=MAPS.get, default="image", required=True, key="alike", bind="query-params",
         on_change=choose_area, args=("",),
     )  # fmt: skip
     colour = st.selectbox("Colour", offered, format_func=COLOURS.get, key="colour", bind="query-params", width=240)

@@ -66,7 +66,7 @@ def test_a_lasso_lists_exactly_the_pairs_inside_and_a_reload_shows_the_same(page
 
 
 def test_a_box_moved_by_keys_chooses_what_is_in_it(page, site: str, sample_run) -> None:
-    open_map(page, site, "?of=Captions")
+    open_map(page, site, "?alike=Captions")
     page.locator(STAGE).focus()
     for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowUp", "Enter"):
         page.keyboard.press(key)
