@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,9 @@ class Check:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        return cls(process, folder, time.monotonic(), limit_seconds)
+        check = cls(process, folder, time.monotonic(), limit_seconds)
+        weakref.finalize(check, _end, process)  # who closes the page, or the server, wants no answer
+        return check
 
     @property
     def is_alive(self) -> bool:
@@ -79,8 +82,7 @@ class Check:
 
     def stop(self) -> None:
         """Stop it for good."""
-        self.process.kill()
-        self.process.wait()
+        _end(self.process)
 
     def outcome(self) -> tuple[dict[str, Any] | None, str]:
         """What it found, or None and the sentence that says why not. Only of a check that has ended."""
@@ -91,3 +93,8 @@ class Check:
             return None, f"It was stopped after {self.seconds:.0f} seconds."
         log = (Path(self.folder.name) / "log.txt").read_text(encoding="utf-8", errors="replace").strip()
         return None, log[-LAST_CHARACTERS:]
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()
