@@ -6,9 +6,7 @@ The page stays usable meanwhile. The process belongs to one page and its files g
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 import weakref
@@ -16,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dashboard.processes import engine_command, environment
 
 LAST_CHARACTERS = 2_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -49,8 +49,8 @@ class Check:
         command = [str(files.get(one, one)) for one in arguments]
         with (place / "log.txt").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "engine", *command, "--json", str(place / "out.json")],
-                env={**os.environ, **OFFLINE, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)},
+                engine_command(*command, "--json", str(place / "out.json")),
+                env={**environment(), **OFFLINE},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
