@@ -17,6 +17,7 @@ import pandas as pd
 
 from dashboard.tables import labels_of
 from dashboard.thumbnails import NAME
+from engine.review import VERDICTS
 
 MOST_DRAWN, MOST_SUSPICIOUS = 20_000, 5_000
 """points drawn of a large run: the most suspicious ones and a seeded choice of the others"""
@@ -27,7 +28,6 @@ CORNER_STEP, CORNER_START = 17, -2047.5
 MOST_LABELS = 10
 UNKNOWN = 255
 CAPTION_CHARACTERS = 90
-VERDICTS = ("keep", "drop", "relabel", "unsure")
 SQUARES, SUSPICIOUS_SHARE = 8, 0.1
 """squares on each side of the map, and the share of pairs that count as most suspicious, to find where these gather"""
 LEAST_GATHERED, NEAR = 0.4, 9000

@@ -15,6 +15,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.components.gallery import Action, Turns, gallery
+from dashboard.components.review import send_to_review
 from dashboard.large_pictures import picture_url
 from dashboard.state import annotator, go, store
 from engine.errors import EcifError
@@ -23,7 +24,6 @@ from engine.review.blind import BlindAnswer
 from engine.runs import RunFolder
 
 FAILED = "decisions_error"
-REVIEW_QUEUE = "review"
 
 
 @dataclass(frozen=True)
@@ -124,17 +124,7 @@ def store_actions(actions: list[Action], run_id: str, suspicion: dict[str, float
             )
         )
     store().append(waiting)
-    send_to_review([action.pair_id for action in actions if action.verdict == "queue"], run_id, name)
-
-
-def send_to_review(pair_ids: list[str], run_id: str, name: str) -> None:
-    """Put pairs into the review queue, each once.
-
-    Raises:
-        DecisionsError: if the store refuses.
-    """
-    if pair_ids:
-        cache.queue_store().add(REVIEW_QUEUE, list(dict.fromkeys(pair_ids)), run_id, name)
+    send_to_review([action.pair_id for action in actions if action.verdict == "queue"], run_id)
 
 
 def store_answers(actions: list[Action]) -> None:
