@@ -11,7 +11,6 @@ from dashboard.components import address
 from dashboard.components.bulk import bulk_bar, bulk_outcome
 from dashboard.components.gallery import Turns, selected_pairs
 from dashboard.components.gallery_page import deciding_gallery
-from dashboard.components.list_steps import remember_list
 from dashboard.state import store
 from dashboard.tables import pair_tiles
 from dashboard.thumbnails import thumbnail_url
@@ -29,7 +28,6 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
         key: names the gallery (`KEY_gallery`); a screen has one such list, whose page is `page` in the URL.
         ranks: number on each tile; the rank of suspicion without it.
     """
-    remember_list(pair_ids)
     num_pages = -(-len(pair_ids) // PAGE_SIZE)
     page = address.give_page(PAGE, num_pages)
     here = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
@@ -53,6 +51,7 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
         key=gallery_key,
         bar_scale=cache.score_scale(run),
         turns=_turns(run, pair_ids, page, num_pages),
+        listed=pair_ids,
     )
     if num_pages > 1:
         st.pagination(num_pages, key=PAGE, on_change=address.write, args=(PAGE, 1))

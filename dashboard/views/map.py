@@ -6,6 +6,7 @@ from dashboard import cache
 from dashboard.components import address
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.chosen_area import chosen_area, no_area_yet
+from dashboard.components.list_steps import remember_list
 from dashboard.components.map_plot import map_of, map_plot
 from dashboard.components.pair_list import PAGE, pair_list
 from dashboard.pair_map import colours, corners_of, inside
@@ -50,17 +51,18 @@ with st.container(horizontal=True):
 shown = map_of(run, kind)
 corners = corners_of(st.query_params.get(AREA))
 area = st.query_params[AREA] if corners is not None else None
+pair_ids = [] if corners is None else shown.pair_ids[inside(shown.points, corners)].tolist()
 plot, side = st.columns([7, 2], gap="medium")
 with plot:
     opened = map_plot(run, kind, colours(colour, scores, decisions), area=area, key="pair_map", on_area=choose_area)
     if opened:
+        remember_list(pair_ids)
         go("pair", pair=opened)
 if corners is None:
     with side:
         no_area_yet(shown, choose_area)
     st.stop()
 
-pair_ids = shown.pair_ids[inside(shown.points, corners)].tolist()
 with side:
     chosen_area(scores.loc[pair_ids], scores, decisions.index)
 if pair_ids:
