@@ -14,6 +14,7 @@ from dashboard.comparison import Comparison, compare, suspects
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
 from dashboard.tables import bar_scale
+from dashboard.thumbnails import NAME
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import image_path, open_image
@@ -198,7 +199,8 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
         image = open_image(image_path(row["source"], row["image"]))
     except EcifError:
         thumbnail = run.thumbnail(row["thumbnail"])
-        return thumbnail.read_bytes() if thumbnail.is_file() else _no_picture()
+        is_there = NAME.fullmatch(row["thumbnail"]) and thumbnail.is_file()  # a stranger's run may name any file
+        return thumbnail.read_bytes() if is_there else _no_picture()
     image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
     return _webp(image)
 

@@ -24,7 +24,7 @@ with st.container(horizontal=True):
 if own.empty:
     empty(
         "No decisions yet",
-        "Decide pairs on the **Suspicious pairs** page, by the keys **K**, **D**, **L** and **U** or the tiles' buttons.",
+        "Decide pairs on the **Suspicious pairs** page, by the keys **K**, **D**, **L** and **U** or by the buttons.",
         ":material/fact_check:",
     )
     st.page_link("views/suspicious.py", label="Suspicious pairs", icon=":material/image_search:",
