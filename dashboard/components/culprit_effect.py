@@ -43,7 +43,7 @@ def culprit_effect(run: RunFolder, query: pd.Series, ranked: pd.DataFrame, trace
                 offered = [one for one in NUMBERS if one <= len(ranked)] or [len(ranked)]
                 number = st.segmented_control(
                     "Strongest culprits", offered, default=DEFAULT if DEFAULT in offered else offered[0],
-                    format_func=lambda one: f"top {one}", required=True, key="top", bind="query-params",
+                    format_func=lambda one: f"top {one}", required=True, key="strongest", bind="query-params",
                     label_visibility="collapsed",
                 )  # fmt: skip
                 pair_ids = list(ranked.index[:number])

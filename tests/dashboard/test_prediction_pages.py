@@ -93,7 +93,7 @@ def test_the_culprits_go_to_the_review_queue_once(runs_dir: Path, sample_run: Ru
     store = QueueStore.open(runs_dir / "decisions.sqlite")
     assert store.pairs(REVIEW)["pair_id"].tolist() == culprits["pair_id"].tolist()
     button(app, "Send 10 to review").click().run()
-    assert len(store.pairs(REVIEW)) == 10 and "0 added" in app.toast[0].value
+    assert len(store.pairs(REVIEW)) == 10 and "10 were there before" in app.toast[0].value
 
 
 @pytest.mark.timeout(400)
