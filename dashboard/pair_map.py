@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.filters import SHOWS
 from dashboard.tables import labels_of
 from dashboard.thumbnails import NAME
 from engine.review import VERDICTS
@@ -108,7 +109,7 @@ def colours(colour: str, scores: pd.DataFrame, decisions: pd.DataFrame) -> Colou
     if colour == "decided":
         verdicts = decisions["verdict"].reindex(scores.index)
         values = verdicts.map({name: number + 1 for number, name in enumerate(VERDICTS)}).fillna(0)
-        return Colours("verdicts", values.to_numpy(np.uint8), ["not decided", *VERDICTS])
+        return Colours("verdicts", values.to_numpy(np.uint8), [SHOWS[name].lower() for name in ("open", *VERDICTS)])
     numbers = scores[colour].to_numpy(dtype=float)
     if colour == "influence":
         scale = np.nanquantile(np.abs(numbers), 0.98) if np.isfinite(numbers).any() else 0.0
