@@ -8,17 +8,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dashboard.wording import pairs_in_words
 from engine.review import Decision
 from engine.review.acts import Act
 
 DOING = {"keep": "Keep", "drop": "Drop", "unsure": "Call unsure", "relabel": "Relabel"}
 DONE = {"keep": "kept", "drop": "dropped", "unsure": "called unsure", "relabel": "relabelled"}
 RECENT = datetime.timedelta(hours=12)
-
-
-def pairs_in_words(number: int) -> str:
-    """A number of pairs."""
-    return f"{number:,} pair" if number == 1 else f"{number:,} pairs"
 
 
 def suggested_captions(

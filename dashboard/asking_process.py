@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from dashboard.places import is_local
+from dashboard.processes import environment
 from engine.asking import Answer, Question
 from engine.runs import RunFolder
 
@@ -179,7 +180,7 @@ class AskingEngine:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment(),
             start_new_session=True,  # Ctrl+C in the server's terminal is for the server
         )
         self._replies = queue.SimpleQueue()

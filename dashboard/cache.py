@@ -10,9 +10,11 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from dashboard.comparison import Comparison, compare, suspects
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
 from dashboard.tables import bar_scale
+from dashboard.thumbnails import NAME
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import image_path, open_image
@@ -71,6 +73,14 @@ def confusions(run: RunFolder) -> dict[str, Any]:
 def score_scale(run: RunFolder) -> float:
     """The influence [nats] that fills half a bar on pages about the validation loss."""
     return _score_scale(str(run.path), run.revision)
+
+
+def comparison(
+    run: RunFolder, other: RunFolder, rankings: tuple[str, str], top: int | None = None, threshold: float | None = None
+) -> Comparison:
+    """Where a ranking of one run and one of another, or of the same, agree; see `dashboard.comparison.compare`."""
+    names = (str(run.path), run.revision, str(other.path), other.revision)
+    return _comparison(*names, *rankings, top, threshold)
 
 
 def decisions(store: DecisionStore) -> pd.DataFrame:
@@ -161,6 +171,15 @@ def _confusions(path: str, revision: str) -> dict[str, Any]:
     return count_confusions(queries[queries["kind"] == "classification"])
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _comparison(
+    path: str, revision: str, other: str, other_revision: str, by: str, other_by: str,
+    top: int | None, threshold: float | None,
+) -> Comparison:  # fmt: skip
+    a, b = suspects(_train_scores(path, revision), by), suspects(_train_scores(other, other_revision), other_by)
+    return compare(a, b, top, threshold)
+
+
 @st.cache_data(max_entries=8)
 def _score_scale(path: str, revision: str) -> float:
     return bar_scale(_train_scores(path, revision))
@@ -180,7 +199,8 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
         image = open_image(image_path(row["source"], row["image"]))
     except EcifError:
         thumbnail = run.thumbnail(row["thumbnail"])
-        return thumbnail.read_bytes() if thumbnail.is_file() else _no_picture()
+        is_there = NAME.fullmatch(row["thumbnail"]) and thumbnail.is_file()  # a stranger's run may name any file
+        return thumbnail.read_bytes() if is_there else _no_picture()
     image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
     return _webp(image)
 

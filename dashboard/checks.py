@@ -6,15 +6,16 @@ The page stays usable meanwhile. The process belongs to one page and its files g
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dashboard.processes import engine_command, environment
 
 LAST_CHARACTERS = 2_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -48,13 +49,15 @@ class Check:
         command = [str(files.get(one, one)) for one in arguments]
         with (place / "log.txt").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "engine", *command, "--json", str(place / "out.json")],
-                env={**os.environ, **OFFLINE, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)},
+                engine_command(*command, "--json", str(place / "out.json")),
+                env={**environment(), **OFFLINE},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        return cls(process, folder, time.monotonic(), limit_seconds)
+        check = cls(process, folder, time.monotonic(), limit_seconds)
+        weakref.finalize(check, _end, process)  # who closes the page, or the server, wants no answer
+        return check
 
     @property
     def is_alive(self) -> bool:
@@ -79,8 +82,7 @@ class Check:
 
     def stop(self) -> None:
         """Stop it for good."""
-        self.process.kill()
-        self.process.wait()
+        _end(self.process)
 
     def outcome(self) -> tuple[dict[str, Any] | None, str]:
         """What it found, or None and the sentence that says why not. Only of a check that has ended."""
@@ -91,3 +93,8 @@ class Check:
             return None, f"It was stopped after {self.seconds:.0f} seconds."
         log = (Path(self.folder.name) / "log.txt").read_text(encoding="utf-8", errors="replace").strip()
         return None, log[-LAST_CHARACTERS:]
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()

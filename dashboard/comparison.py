@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from dashboard.what_if_words import value_in_words
 from engine.config import RunConfig
 
 RANKINGS = {
@@ -161,7 +162,7 @@ def _figures(record: Mapping[str, Any]) -> dict[str, str]:
     found = {name: f"{number:,}" for name, number in record.get("counts", {}).items()}
     for name, value in {**record.get("metrics", {}), **record.get("detection", {})}.items():
         if name in METRICS and value is not None:
-            found[name] = f"{value:.3f}" if name == "validation_loss" else f"{value:.1%}"
+            found[name] = value_in_words(name, value)
     return found
 
 

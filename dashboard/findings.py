@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from dashboard.wording import MADE_WRONG_WORDS, SHARE_CAVEAT, SHARE_CAVEAT_WITHOUT_CLASSES, SIGNALS
+from dashboard.wording import MADE_WRONG_WORDS, SHARE_CAVEAT, SHARE_CAVEAT_WITHOUT_CLASSES, SIGNALS, percent
 from engine.learning.table import VERDICTS
 
 HALF = 0.5
@@ -190,11 +190,6 @@ def good_to_know(record: dict[str, Any], scores: pd.DataFrame) -> list[str]:
     return [*known, *(record.get("health") or {}).get("words", {}).values()]
 
 
-def percent(share: float) -> str:
-    """A share in per cent: whole numbers from 10 on, one decimal below."""
-    return f"{share:.0%}" if share >= 0.0995 or share == 0 else f"{share:.1%}"
-
-
 def precision_by_depth(signals: pd.DataFrame) -> pd.DataFrame:
     """Estimated share of wrong pairs among the k most suspect, k = 1 … pairs.
 
@@ -298,8 +293,7 @@ def strongest_signals(signals: pd.DataFrame, pair_id: str, number: int = 4) -> l
 def standing_in_words(driver: Driver) -> str:
     """A signal and among how many pairs it is as strong: rounded outwards, so that nothing is the top 0 %."""
     top = max(1 - driver.percentile, 0.001)
-    shown = f"{top:.0%}" if top >= 0.095 else f"{top:.1%}"
-    return f"{driver.words}: **in the top {shown} of pairs**"
+    return f"{driver.words}: **in the top {percent(top)} of pairs**"
 
 
 def is_defended(score: pd.Series, signals: pd.DataFrame) -> bool:

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from dashboard.processes import at_work, born_at, end, engine_command, environment
 from engine.config import RunConfig
 from engine.estimates import Estimate, from_json, to_json
 from engine.runs import RunFolder, list_runs, storage_errors, write_json
@@ -48,8 +48,7 @@ class Job:
     @property
     def is_alive(self) -> bool:
         """Whether the process still works."""
-        process = _process(self)
-        return process is not None and process.status() != psutil.STATUS_ZOMBIE
+        return at_work(self.pid, self.process_started) is not None
 
 
 def start(config: RunConfig, estimate: Estimate | None = None) -> Job:
@@ -73,15 +72,15 @@ def start(config: RunConfig, estimate: Estimate | None = None) -> Job:
         log = (folder / f"{job_id}.log").open("wb")
     with log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine", "run", str(config_path)],
+            engine_command("run", str(config_path)),
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
         )
-    started = psutil.Process(process.pid).create_time()
-    job = Job(job_id, config.name or Path(config.pairs).stem, process.pid, started, time.time())
+    name = config.name or Path(config.pairs).stem
+    job = Job(job_id, name, process.pid, born_at(process.pid), time.time())
     write_json(folder / f"{job_id}.json", asdict(job))
     return job
 
@@ -101,14 +100,7 @@ def jobs(runs_dir: Path) -> list[Job]:
 
 def stop(job: Job) -> None:
     """Ask the process to stop as Ctrl+C would; finished steps stay, so that the same run resumes."""
-    process = _process(job)
-    if process is None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        process.kill()
+    end(at_work(job.pid, job.process_started), STOP_SECONDS, signal.SIGINT)
 
 
 def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
@@ -165,16 +157,3 @@ def _still_writes(progress: dict[str, Any]) -> bool:
         return not is_dead and process.create_time() <= progress["updated_at"]
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
-
-
-def _environment() -> dict[str, str]:
-    """The engine is imported from where the dashboard was; its threads do not spin while they wait."""
-    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def _process(job: Job) -> psutil.Process | None:
-    try:
-        process = psutil.Process(job.pid)
-        return process if abs(process.create_time() - job.process_started) < 1 else None
-    except psutil.Error:
-        return None

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.filters import KINDS, MARKS, MEASURES, Filters, Range
+from engine.review import VERDICTS
 
 SORTS = {
     "suspicion": ("Most suspicious first", "suspicion_rank", True),
@@ -26,7 +27,6 @@ SORTS = {
     "table": ("Table order", "pair_index", True),
 }
 """by name in the URL: words, column, whether small values come first; `learned` follows the decisions"""
-VERDICTS = ("keep", "drop", "relabel", "unsure")
 
 
 class Listing:

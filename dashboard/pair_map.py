@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.filters import SHOWS
 from dashboard.tables import labels_of
 from dashboard.thumbnails import NAME
+from engine.review import VERDICTS
 
 MOST_DRAWN, MOST_SUSPICIOUS = 20_000, 5_000
 """points drawn of a large run: the most suspicious ones and a seeded choice of the others"""
@@ -27,7 +29,6 @@ CORNER_STEP, CORNER_START = 17, -2047.5
 MOST_LABELS = 10
 UNKNOWN = 255
 CAPTION_CHARACTERS = 90
-VERDICTS = ("keep", "drop", "relabel", "unsure")
 SQUARES, SUSPICIOUS_SHARE = 8, 0.1
 """squares on each side of the map, and the share of pairs that count as most suspicious, to find where these gather"""
 LEAST_GATHERED, NEAR = 0.4, 9000
@@ -108,7 +109,7 @@ def colours(colour: str, scores: pd.DataFrame, decisions: pd.DataFrame) -> Colou
     if colour == "decided":
         verdicts = decisions["verdict"].reindex(scores.index)
         values = verdicts.map({name: number + 1 for number, name in enumerate(VERDICTS)}).fillna(0)
-        return Colours("verdicts", values.to_numpy(np.uint8), ["not decided", *VERDICTS])
+        return Colours("verdicts", values.to_numpy(np.uint8), [SHOWS[name].lower() for name in ("open", *VERDICTS)])
     numbers = scores[colour].to_numpy(dtype=float)
     if colour == "influence":
         scale = np.nanquantile(np.abs(numbers), 0.98) if np.isfinite(numbers).any() else 0.0

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.thumbnails import thumbnail_url
+from dashboard.wording import percent
 from engine.runs import is_wrong
 
 MOST_CLASSES = 40
@@ -36,8 +37,7 @@ def listed_predictions(
         sure: keep those whose confidence lies between these, percent, both included.
         order: sure (mistakes first, the surest first), unsure (the least sure first) or table.
     """
-    percent = predictions["confidence"] * 100
-    keep = (percent >= sure[0]) & (percent <= sure[1])
+    keep = (predictions["confidence"] * 100).between(*sure)
     if show == "wrong":
         keep &= is_wrong(predictions)
     if true is not None:
@@ -182,9 +182,5 @@ def loss_in_words(change: float, loss: float, is_class: bool, number: int) -> st
     )
     if is_class and after > 0:
         before, now = math.exp(-loss), math.exp(-after)
-        words += f": the chance given to the right answer from {_percent(before)} to about {_percent(now)}"
+        words += f": the chance given to the right answer from {percent(before)} to about {percent(now)}"
     return f"{words}."
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,12 +21,12 @@ from typing import Any
 import pandas as pd
 import psutil
 
+from dashboard.processes import at_work, born_at, end, engine_command, environment
 from engine.runs import RunFolder, finished_as, storage_errors, write_json
 
 FOLDER = ".questions"
 SETS = "sets"
 STOP_SECONDS = 3
-SAME_PROCESS_SECONDS = 1
 LAST_CHARACTERS = 2_000
 SET_NAME = re.compile(r"[0-9a-f]{16}")
 
@@ -82,7 +80,7 @@ class Question:
         """
         if self.is_answered or self.is_alive:
             return
-        command = [sys.executable, "-m", "engine", *self.command, "--out", str(self.answer)]
+        command = engine_command(*self.command, "--out", str(self.answer))
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.pair_ids:
@@ -91,24 +89,18 @@ class Question:
             with (self.folder / "log.txt").open("wb") as log:
                 process = subprocess.Popen(
                     command,
-                    env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)},
+                    env=environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
                     start_new_session=True,
                 )
-        started = {"pid": process.pid, "process_started": psutil.Process(process.pid).create_time()}
+        started = {"pid": process.pid, "process_started": born_at(process.pid)}
         write_json(self.folder / "process.json", {**started, "started_at": time.time()})
 
     def stop(self) -> None:
         """Stop the process and forget that it was asked."""
-        process = self._process()
-        if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
+        end(self._process(), STOP_SECONDS)
         (self.folder / "process.json").unlink(missing_ok=True)
 
     @property
@@ -119,13 +111,11 @@ class Question:
             return {}
 
     def _process(self) -> psutil.Process | None:
-        """The process if it still works; one that ended, or a later one with the same number, is none."""
+        """The process, if it still works."""
         started = self._started
         try:
-            process = psutil.Process(started["pid"])
-            is_same = abs(process.create_time() - started["process_started"]) < SAME_PROCESS_SECONDS
-            return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
-        except (psutil.Error, KeyError, TypeError, ValueError):
+            return at_work(started["pid"], started["process_started"])
+        except (KeyError, TypeError, ValueError):  # none was started, or its file is damaged
             return None
 
 

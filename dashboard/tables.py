@@ -99,42 +99,6 @@ def badges(row: dict[str, Any]) -> list[str]:
     return found
 
 
-def prediction_tiles(queries: pd.DataFrame, pairs: pd.DataFrame, run_id: str) -> list[dict[str, Any]]:
-    """Tiles for predictions; their id is the query_id."""
-    tiles = []
-    for row in queries.to_dict("records"):
-        pair = pairs.loc[row["pair_id"]]
-        tiles.append(
-            {
-                "pair_id": row["query_id"],
-                "thumbnail_url": thumbnail_url(run_id, _text(pair["thumbnail"])),
-                "caption": prediction_in_words(row),
-                "label": None,
-                "badges": [f"{row['confidence']:.0%} sure"],
-                "influence_positive": None,
-                "influence_negative": None,
-                "rank": None,
-                "verdict": None,
-                "new_caption": None,
-                "suggested_caption": None,
-            }
-        )
-    return tiles
-
-
-def prediction_in_words(row: dict[str, Any]) -> str:
-    """What was right and what the model said."""
-    if row["kind"] == "classification":
-        return (
-            f"{row['true_label']}, named right"
-            if row["correct"]
-            else f"{row['true_label']} taken for {row['predicted_label']}"
-        )
-    if row["correct"]:
-        return f"“{row['true_label']}”, found"
-    return f"“{row['true_label']}”\ngot “{row['predicted_label']}”"
-
-
 def mistakes_in_words(num_misnamed: int, num_wrong: int) -> str:
     """What there is to trace back: misnamed pictures first, else captions that were not found."""
     if num_misnamed:

@@ -60,6 +60,18 @@ def suspicion_in_words(is_learned: bool) -> str:
     return SUSPICION_IN_WORDS if is_learned else SUSPICION_UNLEARNED_IN_WORDS
 
 
+def percent(share: float) -> str:
+    """A share in per cent: whole numbers from 10 on, one decimal below; nothing but 0 is called 0."""
+    if 0 < share < 0.0005:
+        return "< 0.1%"
+    return f"{share:.0%}" if share >= 0.0995 or share == 0 else f"{share:.1%}"
+
+
+def pairs_in_words(number: int) -> str:
+    """A number of pairs."""
+    return f"{number:,} pair" if number == 1 else f"{number:,} pairs"
+
+
 PROPOSAL_WORDS = {"likely wrong": "Likely wrong", "uncertain": "Uncertain", "audit": "Random check"}
 PROPOSALS_IN_WORDS = (
     "**Random check**: drawn by lot; these tell how many wrong pairs are left. "

@@ -7,13 +7,13 @@ import datetime
 import streamlit as st
 
 from dashboard import cache
-from dashboard.acts import DOING, Plan, done_in_words, is_recent, pairs_in_words, suggested_captions
+from dashboard.acts import DOING, Plan, done_in_words, is_recent, suggested_captions
+from dashboard.components.review import send_to_review
 from dashboard.places import decisions_place
 from dashboard.state import annotator, store
-from dashboard.wording import VERDICT_ICONS
+from dashboard.wording import VERDICT_ICONS, pairs_in_words
 from engine.errors import EcifError
 from engine.review.acts import Act, last_act, new_act
-from engine.review.queues import REVIEW
 from engine.runs import RunFolder
 
 SCOPE_WORDS = {"selected": "Selected", "page": "This page", "all": "All listed"}
@@ -109,10 +109,7 @@ def _decide(run: RunFolder, plan: Plan) -> bool:
 
 
 def _send(run: RunFolder, pair_ids: tuple[str, ...]) -> None:
-    new = cache.queue_store().add(REVIEW, pair_ids, run.run_id, annotator())
-    there = len(pair_ids) - new
-    said = f"{pairs_in_words(new)} sent to the review queue."
-    st.session_state[SAID] = f"{said} {there:,} were there before." if there else said
+    st.session_state[SAID] = send_to_review(pair_ids, run.run_id)
 
 
 def _undo(act: Act) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache
 from dashboard.components.gallery import selected_pairs
 from dashboard.components.question import answered
+from dashboard.components.review import send_to_review
 from dashboard.places import is_local
 from dashboard.predictions import loss_in_words
 from dashboard.questions import WhatIfQuestion, keep_set, what_if_question
-from dashboard.state import annotator, go
+from dashboard.state import go
 from dashboard.what_if_words import accuracy_in_words
-from engine.review.queues import REVIEW
 from engine.runs import RunFolder
 
 NUMBERS = (5, 10, 20, 50)
@@ -33,7 +32,8 @@ def culprit_effect(run: RunFolder, query: pd.Series, ranked: pd.DataFrame, trace
     if ranked.empty:
         return
     with st.container(border=True):
-        selected = tuple(one for key in GALLERIES for one in selected_pairs(key) if one in set(traces["pair_id"]))
+        traced = set(traces["pair_id"])
+        selected = tuple(one for key in GALLERIES for one in selected_pairs(key) if one in traced)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown("**What if these were gone?**", width="content")
             if selected:
@@ -43,7 +43,7 @@ def culprit_effect(run: RunFolder, query: pd.Series, ranked: pd.DataFrame, trace
                 offered = [one for one in NUMBERS if one <= len(ranked)] or [len(ranked)]
                 number = st.segmented_control(
                     "Strongest culprits", offered, default=DEFAULT if DEFAULT in offered else offered[0],
-                    format_func=lambda one: f"top {one}", required=True, key="top", bind="query-params",
+                    format_func=lambda one: f"top {one}", required=True, key="strongest", bind="query-params",
                     label_visibility="collapsed",
                 )  # fmt: skip
                 pair_ids = list(ranked.index[:number])
@@ -55,7 +55,7 @@ def culprit_effect(run: RunFolder, query: pd.Series, ranked: pd.DataFrame, trace
 
 def _acts(run: RunFolder, query: pd.Series, pair_ids: list[str]) -> None:
     """Check, send to review, open as a what-if; and what the check found."""
-    kept = None if bool(query["correct"]) is False else query["query_id"]  # wrong ones are always reported
+    kept = query["query_id"] if query["correct"] else None  # wrong ones are always reported
     question = what_if_question(run, pair_ids, query_id=kept)
     result = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -64,8 +64,7 @@ def _acts(run: RunFolder, query: pd.Series, pair_ids: list[str]) -> None:
             key="culprits", icon=":material/model_training:", is_main=True,
         )  # fmt: skip
         if st.button(f"Send {len(pair_ids)} to review", icon=":material/playlist_add:", key="to_review"):
-            added = cache.queue_store().add(REVIEW, pair_ids, run.run_id, annotator())
-            st.toast(f"{added} added to the review queue, {len(pair_ids) - added} were there.")
+            st.toast(send_to_review(pair_ids, run.run_id))
         if is_local() and st.button("Open in What-if", icon=":material/arrow_forward:", key="to_what_if"):
             go("what_if", of="ids", set=keep_set(run.path.parent, pair_ids))
     if is_there:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard.places import decisions_place
 from dashboard.state import store
+from dashboard.wording import pairs_in_words
 from engine.errors import EcifError
 from engine.review.exports import EXPORTS, IMAGE_ROOT, Preview, preview, write_export
 from engine.runs import RunFolder
@@ -45,9 +46,8 @@ def export_panel(run: RunFolder, num_pairs: int, verdicts: pd.Series) -> None:
         st.markdown(words.what)
         st.caption(f"{words.others} Of several decisions on a pair the latest counts.")
         number = number_of(which, num_pairs, verdicts)
-        noun = "pair" if number == 1 else "pairs"
         st.download_button(
-            f"Export {number:,} {noun}", lambda: _archive(run, format_name, which, root),
+            f"Export {pairs_in_words(number)}", lambda: _archive(run, format_name, which, root),
             f"{run.run_id}-{format_name}.zip", "application/zip",
             icon=":material/download:", type="primary", on_click="ignore", disabled=number == 0,
             help="A .zip with a note of where it comes from: run, data and model hashes, counts.",

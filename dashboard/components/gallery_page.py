@@ -6,6 +6,7 @@ arrive together, on any page. Each goes where it belongs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,8 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.components.gallery import Action, Turns, gallery
+from dashboard.components.list_steps import remember_list
+from dashboard.components.review import send_to_review
 from dashboard.large_pictures import picture_url
 from dashboard.state import annotator, go, store
 from engine.errors import EcifError
@@ -23,7 +26,6 @@ from engine.review.blind import BlindAnswer
 from engine.runs import RunFolder
 
 FAILED = "decisions_error"
-REVIEW_QUEUE = "review"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def deciding_gallery(
     bar_scale: float,
     opens: bool = True,
     turns: Turns | None = None,
+    listed: Sequence[str] | None = None,
 ) -> None:
     """A gallery whose decisions go to the store at once, and whose tiles open the Pair page.
 
@@ -62,6 +65,7 @@ def deciding_gallery(
         bar_scale: influence [nats] that fills half a bar.
         opens: False for cards of a blind check: the Pair page and the review queue would tell.
         turns: see `gallery`.
+        listed: pairs that Previous and Next of the Pair page lead through; those of the tiles without it.
     """
     pair_ids = cache.pairs(run).index
 
@@ -88,6 +92,7 @@ def deciding_gallery(
         turns=turns,
     )
     if opened and opens:
+        remember_list([tile["pair_id"] for tile in tiles] if listed is None else listed)
         go("pair", pair=opened)
 
 
@@ -124,17 +129,7 @@ def store_actions(actions: list[Action], run_id: str, suspicion: dict[str, float
             )
         )
     store().append(waiting)
-    send_to_review([action.pair_id for action in actions if action.verdict == "queue"], run_id, name)
-
-
-def send_to_review(pair_ids: list[str], run_id: str, name: str) -> None:
-    """Put pairs into the review queue, each once.
-
-    Raises:
-        DecisionsError: if the store refuses.
-    """
-    if pair_ids:
-        cache.queue_store().add(REVIEW_QUEUE, list(dict.fromkeys(pair_ids)), run_id, name)
+    send_to_review([action.pair_id for action in actions if action.verdict == "queue"], run_id)
 
 
 def store_answers(actions: list[Action]) -> None:

@@ -22,7 +22,7 @@ SOURCES = {
     "culprits": "Culprits of a prediction",
     "ids": "Pair ids",
 }
-SOURCE, SET, QUEUE, NUMBER = "of", "set", "queue", "n"
+SOURCE, SET, QUEUE, NUMBER = "of", "set", "from", "n"  # names that no page binds: a bound one cannot be written
 DEFAULT_NUMBER = 10
 
 
@@ -88,6 +88,10 @@ def _culprits(run: RunFolder) -> list[str]:
         )  # fmt: skip
         traces = question.traces if name not in traced else stored[stored["query_id"] == name]
         rows = culprits(traces, cache.train_scores(run), run.config.trace_role, "hurts")
+        if len(rows) < 2:  # nothing to slide over
+            if rows.empty:
+                empty("No pair pushed towards this answer", "Choose another prediction.", ":material/balance:")
+            return rows.index.tolist()
         numbers = [str(one) for one in range(1, len(rows) + 1)]
         address.give(NUMBER, numbers, str(min(DEFAULT_NUMBER, len(rows))))
         number = st.select_slider("Strongest culprits", numbers, key=NUMBER, on_change=address.write,

@@ -27,13 +27,6 @@ def sort_of_url() -> str:
     return sort if sort in SORTS else "suspicion"
 
 
-def page_of_url(num_pages: int) -> int:
-    """The number of the page, from 1; the nearest there is if the list has become shorter."""
-    text = st.query_params.get("page", "1")
-    page = int(text) if text.isdecimal() and len(text) < 10 else 1
-    return max(1, min(page, num_pages))
-
-
 def open_list(filters: Filters, sort: str) -> None:
     """Put filters and order into the URL and go to the first page; one step back undoes it."""
     values = filters.to_url()
@@ -47,11 +40,6 @@ def change_filters(change: Callable[[Filters], Filters]) -> None:
     after = change(before)
     if after != before:
         open_list(after, sort_of_url())
-
-
-def turn_to(page: int) -> None:
-    """Put the number of the page into the URL."""
-    st.query_params.update({"page": [] if page == 1 else [str(page)]})
 
 
 def bound(field: str, value: Any) -> dict[str, Any]:

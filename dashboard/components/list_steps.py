@@ -25,7 +25,7 @@ class Steps:
 
 
 def remember_list(pair_ids: Sequence[str]) -> None:
-    """Keep the list that is on screen, for the Pair page."""
+    """Keep the list that a pair is opened from, for the Pair page."""
     st.session_state[LISTED] = pair_ids
 
 

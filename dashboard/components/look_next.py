@@ -35,7 +35,11 @@ def look_next(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame) -> 
     with st.container(border=True):
         st.markdown(f"{':material/flag:' if batch['may_stop'] else ':material/search:'} {batch['sentence']}")
     if not batch["reasons"]:
-        empty("All pairs are decided", "Take the decisions along on the **Decisions** page.", ":material/check_circle:")
+        empty(
+            "All pairs are decided",
+            "Take the decisions along on the **Decisions & export** page.",
+            ":material/check_circle:",
+        )
         return
     shown = _rows(scores, batch["reasons"])
     num_done = int(shown.index.isin(decisions.index).sum())

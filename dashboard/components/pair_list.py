@@ -7,17 +7,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import cache
+from dashboard.components import address
 from dashboard.components.bulk import bulk_bar, bulk_outcome
 from dashboard.components.gallery import Turns, selected_pairs
 from dashboard.components.gallery_page import deciding_gallery
-from dashboard.components.list_state import page_of_url, turn_to
-from dashboard.components.list_steps import remember_list
 from dashboard.state import store
 from dashboard.tables import pair_tiles
 from dashboard.thumbnails import thumbnail_url
 from engine.runs import RunFolder
 
-PAGE_SIZE = 60
+PAGE_SIZE, PAGE = 60, "page"
 
 
 def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Sequence[float] | None = None) -> None:
@@ -29,9 +28,8 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
         key: names the gallery (`KEY_gallery`); a screen has one such list, whose page is `page` in the URL.
         ranks: number on each tile; the rank of suspicion without it.
     """
-    remember_list(pair_ids)
     num_pages = -(-len(pair_ids) // PAGE_SIZE)
-    page = page_of_url(num_pages)
+    page = address.give_page(PAGE, num_pages)
     here = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
     on_page, gallery_key = tuple(pair_ids[here]), f"{key}_gallery"
     shown, decisions = cache.train_scores(run).loc[list(on_page)], cache.decisions(store())
@@ -53,10 +51,10 @@ def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Seque
         key=gallery_key,
         bar_scale=cache.score_scale(run),
         turns=_turns(run, pair_ids, page, num_pages),
+        listed=pair_ids,
     )
     if num_pages > 1:
-        st.session_state["page"] = page
-        st.pagination(num_pages, key="page", on_change=lambda: turn_to(st.session_state["page"]))
+        st.pagination(num_pages, key=PAGE, on_change=address.write, args=(PAGE, 1))
 
 
 def _turns(run: RunFolder, pair_ids: Sequence[str], page: int, num_pages: int) -> Turns:
@@ -64,4 +62,4 @@ def _turns(run: RunFolder, pair_ids: Sequence[str], page: int, num_pages: int) -
     after = list(pair_ids[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
     thumbnails = cache.pairs(run).loc[after, "thumbnail"]
     next_thumbnails = [thumbnail_url(run.run_id, name) for name in thumbnails]
-    return Turns(page, num_pages, turn_to, next_thumbnails)
+    return Turns(page, num_pages, lambda asked: address.put(asked, PAGE, 1), next_thumbnails)

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.components.boxes import empty
 from dashboard.components.gallery_page import deciding_gallery
-from dashboard.state import annotator, store
+from dashboard.state import Key, annotator, store
 from dashboard.tables import pair_tiles
 from engine.review.queues import LEASE_SECONDS, Progress
 from engine.runs import RunFolder
@@ -102,7 +102,7 @@ def _nothing_held(run: RunFolder, scores: pd.DataFrame, queue: str, progress: Pr
             ":material/task_alt:",
         )
         st.page_link("views/decisions.py", label="Decisions & export", icon=":material/fact_check:",
-                     query_params={"run": run.run_id})  # fmt: skip
+                     query_params={Key.RUN.value: run.run_id})  # fmt: skip
         return
     if asked and progress.to_do:
         empty(

@@ -39,7 +39,8 @@ def run_progress() -> None:
     for job in starting:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.text(f"{job.name}: starting …", width="stretch")
-            _cancel(job)
+            if is_local():
+                _cancel(job)
     for run in working:
         _card(run, jobs.job_of(run, known), root)
 

@@ -21,6 +21,7 @@ from dashboard.what_if_words import (
     value_in_words,
     verdict_in_words,
 )
+from dashboard.wording import pairs_in_words
 from engine.runs import RunFolder
 
 FEW = 12
@@ -34,7 +35,7 @@ def what_if_panel(run: RunFolder, pair_ids: list[str]) -> None:
         run: whose model is asked about.
         pair_ids: training pairs to leave out; not empty.
     """
-    number = f"{len(pair_ids):,} pair{'s' if len(pair_ids) > 1 else ''}"
+    number = pairs_in_words(len(pair_ids))
     question = what_if_question(run, pair_ids)
     if not answered(question, f"Predict the model without {number}", f"Leaving {number} out, without retraining …",
                     key="predict", icon=":material/model_training:", is_main=True):  # fmt: skip

@@ -67,7 +67,7 @@ if is_complete and (pressed or is_linked or st.session_state.get(ASKED) == pictu
     st.session_state[ASKED] = picture.preview  # from now on every change asks at once
     if picture.example is not None:
         st.query_params[ASKED] = "1"
-    ask_now(run, Question(picture.data, caption, label, TOP))
+    ask_now(run, Question(picture.data, caption, label, TOP), again=pressed)
 
 asked = asked_now()
 if asked is None or st.session_state.get(ASKED) != picture.preview:

@@ -4,9 +4,10 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.charts import CONFIG
-from dashboard.comparison import RANKINGS, REGIONS, agreement_in_words, compare, rankings_of, suspects, thinned
+from dashboard.comparison import RANKINGS, REGIONS, agreement_in_words, rankings_of, suspects, thinned
+from dashboard.components import address
 from dashboard.components.boxes import empty, header, run_or_stop
-from dashboard.components.pair_list import pair_list
+from dashboard.components.pair_list import PAGE, pair_list
 from dashboard.components.run_differences import run_differences
 from dashboard.places import runs_dir
 from dashboard.rank_chart import rank_scatter
@@ -48,8 +49,7 @@ if is_same and by_a == by_b:
     )
     st.stop()
 
-a, b = suspects(scores_a, by_a), suspects(scores_b, by_b)
-num_shared = len(a.index.intersection(b.index))
+num_shared = len(suspects(scores_a, by_a).index.intersection(suspects(scores_b, by_b).index))
 if not num_shared:
     empty(
         "No pair is in both", "The two runs were made on different data: nothing can be matched.", ":material/link_off:"
@@ -64,11 +64,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         most = max(2, num_shared // 2)
         top = st.slider("Flag this many of the most suspect pairs of each", 1, most, min(100, most),
                         key="top", bind="query-params", width=420)  # fmt: skip
-        found = compare(a, b, top=top)
+        found = cache.comparison(run, other, (by_a, by_b), top=top)
     else:
         top, share = None, st.slider("Flag pairs at least this likely wrong", 0.05, 0.99, 0.5, 0.01,
                                      key="likely", bind="query-params", width=420)  # fmt: skip
-        found = compare(a, b, threshold=share)
+        found = cache.comparison(run, other, (by_a, by_b), threshold=share)
 
 counts = found.counts()
 left, right = st.columns([5, 6])
@@ -87,7 +87,7 @@ with right.container(border=True, height="stretch"):
 
 part = st.segmented_control(
     "Pairs", list(PARTS), default="a", required=True, key="part", bind="query-params", format_func=PARTS.get,
-    label_visibility="collapsed",
+    label_visibility="collapsed", on_change=address.put, args=(None, PAGE, None),
 )  # fmt: skip
 pair_ids = [one for one in found.pair_ids(part) if one in scores_a.index]
 if pair_ids:

@@ -7,7 +7,7 @@ from dashboard.components.blind import blind_check
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.export_panel import export_panel
 from dashboard.places import is_local
-from dashboard.state import store
+from dashboard.state import Key, store
 from dashboard.tables import for_reading
 from dashboard.thumbnails import thumbnail_url
 
@@ -24,11 +24,11 @@ with st.container(horizontal=True):
 if own.empty:
     empty(
         "No decisions yet",
-        "Decide pairs on the **Suspicious pairs** page: keys 1 to 4, or the buttons on each tile.",
+        "Decide pairs on the **Suspicious pairs** page, by the keys **K**, **D**, **L** and **U** or by the buttons.",
         ":material/fact_check:",
     )
     st.page_link("views/suspicious.py", label="Suspicious pairs", icon=":material/image_search:",
-                 query_params={"run": run.run_id})  # fmt: skip
+                 query_params={Key.RUN.value: run.run_id})  # fmt: skip
 else:
     table = for_reading(own.join(pairs[["caption", "thumbnail"]]))
     table["picture"] = [thumbnail_url(run.run_id, name) for name in table["thumbnail"]]
@@ -47,7 +47,7 @@ export_panel(run, len(pairs), own["verdict"])
 
 if counts.get("drop", 0) and is_local():
     st.page_link("views/what_if.py", label=f"What if the {int(counts['drop']):,} dropped pairs were gone?",
-                 icon=":material/model_training:", query_params={"run": run.run_id})  # fmt: skip
+                 icon=":material/model_training:", query_params={Key.RUN.value: run.run_id})  # fmt: skip
 
 blind_check(run, decisions)
 

@@ -3,10 +3,12 @@
 import streamlit as st
 
 from dashboard import cache
+from dashboard.components import address
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.chosen_area import chosen_area, no_area_yet
+from dashboard.components.list_steps import remember_list
 from dashboard.components.map_plot import map_of, map_plot
-from dashboard.components.pair_list import pair_list
+from dashboard.components.pair_list import PAGE, pair_list
 from dashboard.pair_map import colours, corners_of, inside
 from dashboard.state import go, store
 
@@ -23,12 +25,7 @@ COLOURS = {
 
 def choose_area(area: str) -> None:
     """Put an area into the URL, "" for none, and begin its list at the first page."""
-    if area:
-        st.query_params[AREA] = area
-    else:
-        st.query_params.pop(AREA, None)
-    if "page" in st.session_state:
-        st.session_state["page"] = 1
+    address.put(area, AREA, "", PAGE)
 
 
 run = run_or_stop()
@@ -46,7 +43,7 @@ scores, decisions = cache.train_scores(run), cache.decisions(store())
 offered = [name for name in COLOURS if name == "decided" or (name in scores and scores[name].notna().any())]
 with st.container(horizontal=True):
     kind = st.segmented_control(
-        "Alike by", list(MAPS), format_func=MAPS.get, default="image", required=True, key="of", bind="query-params",
+        "Alike by", list(MAPS), format_func=MAPS.get, default="image", required=True, key="alike", bind="query-params",
         on_change=choose_area, args=("",),
     )  # fmt: skip
     colour = st.selectbox("Colour", offered, format_func=COLOURS.get, key="colour", bind="query-params", width=240)
@@ -54,17 +51,18 @@ with st.container(horizontal=True):
 shown = map_of(run, kind)
 corners = corners_of(st.query_params.get(AREA))
 area = st.query_params[AREA] if corners is not None else None
+pair_ids = [] if corners is None else shown.pair_ids[inside(shown.points, corners)].tolist()
 plot, side = st.columns([7, 2], gap="medium")
 with plot:
     opened = map_plot(run, kind, colours(colour, scores, decisions), area=area, key="pair_map", on_area=choose_area)
     if opened:
+        remember_list(pair_ids)
         go("pair", pair=opened)
 if corners is None:
     with side:
         no_area_yet(shown, choose_area)
     st.stop()
 
-pair_ids = shown.pair_ids[inside(shown.points, corners)].tolist()
 with side:
     chosen_area(scores.loc[pair_ids], scores, decisions.index)
 if pair_ids:

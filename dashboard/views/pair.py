@@ -11,10 +11,12 @@ from dashboard.components.gallery import gallery
 from dashboard.components.history import decision_history
 from dashboard.components.list_steps import step_buttons, steps_from
 from dashboard.components.nearest import nearest_pairs
+from dashboard.components.prediction_cards import prediction_list
 from dashboard.components.suggestions import suggested_captions
 from dashboard.components.why import why_suspected
+from dashboard.predictions import prediction_cards
 from dashboard.state import Key, go, store
-from dashboard.tables import pair_tiles, prediction_tiles
+from dashboard.tables import pair_tiles
 
 MOST_RELATED = 5
 PICTURE_PIXELS = 400  # so that the buttons below are on the first screen; the picture's own button makes it large
@@ -23,7 +25,7 @@ run = run_or_stop()
 pairs, scores = cache.pairs(run), cache.train_scores(run)
 pair_id = st.query_params.get(Key.PAIR.value)
 if pair_id not in pairs.index:
-    header("Pair", "One image and its caption, close up.")
+    header("Pair", "One picture and its caption, close up.")
     empty("Choose a pair first", "Click a picture on the **Suspicious pairs** page.", ":material/ads_click:")
     st.page_link("views/suspicious.py", label="Suspicious pairs", icon=":material/image_search:",
                  query_params={Key.RUN.value: run.run_id})  # fmt: skip
@@ -76,7 +78,7 @@ if len(mistakes):
     st.subheader("Mistakes it is behind", anchor=False)
     st.markdown("Wrong predictions for which this pair is among the culprits, the clearest first.")
     asked = queries.set_index("query_id", drop=False).loc[mistakes["query_id"]]
-    opened = gallery(prediction_tiles(asked, pairs, run.run_id), key="pair_mistakes")
+    opened = prediction_list(prediction_cards(asked, pairs, run.run_id), key="pair_mistakes")
     if opened:
         go("trace_back", query=opened)
 

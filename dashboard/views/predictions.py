@@ -21,8 +21,7 @@ ANY = "any"
 
 def choose(true: str, said: str) -> None:
     """List one confusion; empty strings list every mistake again."""
-    address.put(true or ANY, "true", ANY, PAGE)
-    address.put(said or ANY, "said", ANY)
+    address.put_all({"true": true or None, "said": said or None, PAGE: None})
 
 
 def class_box(label: str, key: str, names: list[str]) -> str:

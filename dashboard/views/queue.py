@@ -40,7 +40,7 @@ made = queues.set_index("name").loc[queue]
 queue_progress(queue, made)
 
 look = st.segmented_control(
-    "What to look at", list(LOOKS), format_func=LOOKS.get, default="decide", required=True, key="look",
+    "What to look at", list(LOOKS), format_func=LOOKS.get, default="decide", required=True, key="view",
     bind="query-params", label_visibility="collapsed",
 )  # fmt: skip
 if look == "agreement":

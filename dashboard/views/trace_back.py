@@ -22,14 +22,14 @@ def traces_of(run: RunFolder, query_id: str) -> pd.DataFrame:
     if len(stored):
         return stored
     question = trace_question(run, query_id)
-    if not question.is_answered:
-        empty("No trace stored for this prediction", "A run traces its surest wrong predictions; any other can be "
-              "traced now.", ":material/account_tree:")  # fmt: skip
-    if is_local() and answered(question, "Trace this prediction", "Finding the pairs behind it …", key="trace",
-                               icon=":material/account_tree:", is_main=True):  # fmt: skip
+    if question.is_answered:
         return question.traces
-    if not is_local():
-        st.caption("In the terminal: `ecif trace RUN --query ID`.")
+    empty("No trace stored for this prediction", "A run traces its surest wrong predictions; any other can be traced "
+          + ("now." if is_local() else "in the terminal: `ecif trace RUN --query ID`."),
+          ":material/account_tree:")  # fmt: skip
+    if is_local():
+        answered(question, "Trace this prediction", "Finding the pairs behind it …", key="trace",
+                 icon=":material/account_tree:", is_main=True)  # fmt: skip
     st.stop()
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from browser.test_gallery import TILES, wait_for
 
+from dashboard.components.pair_list import PAGE_SIZE
 from dashboard.pair_map import corners_of, inside, pair_map
 from engine.runs import RunFolder
 
@@ -53,20 +54,20 @@ def test_a_lasso_lists_exactly_the_pairs_inside_and_a_reload_shows_the_same(page
     wait_for(lambda: area_in(page))
     expected = pairs_in(sample_run, area_in(page))
     assert 10 < len(expected) < 400
-    wait_for(lambda: listed(page) == expected[:60])
+    wait_for(lambda: listed(page) == expected[:PAGE_SIZE])
     page.get_by_test_id("stMetricValue").filter(has_text=f"{len(expected):,}").wait_for()
     said = page.locator(".map .said").text_content()
     assert said.startswith(f"{len(expected):,} of the points")  # the browser and the server count the same
     url = address(page)
     page.reload()
-    wait_for(lambda: listed(page) == expected[:60])
+    wait_for(lambda: listed(page) == expected[:PAGE_SIZE])
     assert address(page) == url
     page.get_by_role("button", name="Clear the area").click()
     wait_for(lambda: not area_in(page) and not listed(page))
 
 
 def test_a_box_moved_by_keys_chooses_what_is_in_it(page, site: str, sample_run) -> None:
-    open_map(page, site, "?of=Captions")
+    open_map(page, site, "?alike=Captions")
     page.locator(STAGE).focus()
     for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowUp", "Enter"):
         page.keyboard.press(key)
@@ -76,7 +77,7 @@ def test_a_box_moved_by_keys_chooses_what_is_in_it(page, site: str, sample_run) 
     assert len(set(corners[:, 0])) == len(set(corners[:, 1])) == 2
     expected = pairs_in(sample_run, area_in(page), "caption")
     assert expected
-    wait_for(lambda: listed(page) == expected[:60])
+    wait_for(lambda: listed(page) == expected[:PAGE_SIZE])
     page.locator(STAGE).focus()
     page.keyboard.press("Escape")
     wait_for(lambda: not area_in(page))
@@ -97,7 +98,7 @@ def test_zoom_moves_the_map_and_the_lasso_with_it(page, site: str, sample_run) -
     side = corners_of(area_in(page))
     assert (side.max(0) - side.min(0) < 16_000).all()  # a quarter of the map at most, at this zoom
     expected = pairs_in(sample_run, area_in(page))
-    wait_for(lambda: listed(page) == expected[:60])
+    wait_for(lambda: listed(page) == expected[:PAGE_SIZE])
 
 
 def test_what_is_under_the_pointer_is_shown_and_a_click_opens_it(page, site: str, sample_run, runs_dir: Path) -> None:

@@ -187,6 +187,8 @@ def test_an_engine_that_failed_says_why_and_is_asked_again(
     app = upload(open_page("ask"), png())
     button(app, "Ask").click().run()
     assert "There is no answer" in app.error[0].value and "The engine stopped." in words_on(app)
+    app.run()  # as the page does when an answer is there: the failure stays on screen, it is not asked again by itself
+    assert "The engine stopped." in words_on(app) and len(engine.questions) == 1
     button(app, "Ask").click().run()
     assert not app.error and "90% sure" in words_on(app)
 

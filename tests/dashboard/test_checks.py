@@ -1,5 +1,6 @@
 """Questions to the engine in a process of their own."""
 
+import gc
 import time
 from pathlib import Path
 
@@ -40,3 +41,12 @@ def test_past_its_time_a_check_is_stopped(tmp_path: Path) -> None:
     time.sleep(0.1)
     assert not check.is_alive
     assert check.outcome()[1].startswith("It was stopped after")
+
+
+def test_a_check_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+    check = Check.start("check", str(small_table(tmp_path)), limit_seconds=600)
+    process = check.process
+    assert check.is_alive
+    del check
+    gc.collect()
+    assert process.poll() is not None

@@ -14,7 +14,6 @@ from dashboard.findings import (
     health_in_words,
     is_defended,
     observed_by_estimate,
-    percent,
     precision_by_depth,
     probability_in_words,
     standing_in_words,
@@ -144,7 +143,6 @@ def test_a_pair_is_defended_where_only_the_model_that_learned_it_needs_it() -> N
 
 def test_nothing_estimated_is_called_certain() -> None:
     assert [probability_in_words(p) for p in (0.0, 0.25, 1.0)] == ["below 1 %", "25%", "above 99 %"]
-    assert [percent(share) for share in (0.0, 0.004, 0.0999, 0.3)] == ["0%", "0.4%", "10%", "30%"]
 
 
 FOX = Confusion("fox", "cat", 9, 30, "q3")

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard import cache
-from dashboard.components import gallery_page
+from dashboard.components import gallery_page, review
 from dashboard.components.gallery import Action
 from engine.review import DecisionStore
 
@@ -27,7 +27,8 @@ def action(sequence: int, pair_id: str, verdict: str) -> Action:
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path) -> DecisionStore:
     opened = DecisionStore.open(tmp_path / "decisions.sqlite")
     monkeypatch.setattr(gallery_page, "store", lambda: opened)
-    monkeypatch.setattr(gallery_page, "annotator", lambda: "ann")
+    for module in (gallery_page, review):
+        monkeypatch.setattr(module, "annotator", lambda: "ann")
     return opened
 
 

@@ -57,6 +57,18 @@ def test_a_table_that_names_a_file_elsewhere_gets_its_thumbnail(client: TestClie
     assert answer.content == run.thumbnail(pairs.loc[0, "thumbnail"]).read_bytes()
 
 
+@pytest.mark.parametrize("thumbnail", ["../../secret.png", "{folder}/secret.png", ""])
+def test_a_table_that_names_a_thumbnail_elsewhere_gets_none(client: TestClient, runs_dir: Path, thumbnail: str) -> None:
+    run, pair_id = known_pair(runs_dir)
+    pairs = run.table("pairs")
+    pairs.loc[0, ["image", "thumbnail"]] = ["gone.png", thumbnail.format(folder=runs_dir)]
+    (runs_dir / "secret.png").write_bytes(b"secret")
+    (run.path / "secret.png").write_bytes(b"secret")
+    write_table(run.path / "pairs.parquet", pairs)
+    answer = client.get(picture_url(run.run_id, pair_id))
+    assert answer.status_code == 200 and answer.content[:4] == b"RIFF"
+
+
 def test_names_in_addresses_are_escaped() -> None:
     assert picture_url("demo-1", "a/b?c&d é") == "/picture/demo-1?pair=a%2Fb%3Fc%26d%20%C3%A9"
     assert picture_url("../demo", "p") == ""

@@ -31,7 +31,7 @@ def test_an_area_in_the_url_lists_its_pairs_with_their_number(runs_dir: Path) ->
     assert not app.exception
     assert app.metric[0].value == f"{len(expected):,}" and 50 < len(expected) < 1000
     assert f"**{len(expected):,} pairs** · page 1 of" in words_on(app)
-    other = open_page("map", area=area, of="Captions")
+    other = open_page("map", area=area, alike="Captions")
     captions = area_and_pairs(runs_dir, "caption")[1]
     assert other.metric[0].value == f"{len(captions):,}" and set(captions) != set(expected)
 
@@ -43,7 +43,9 @@ def test_an_area_that_is_none_is_passed_over(runs_dir: Path) -> None:
 
 def test_a_click_shows_where_suspicious_pairs_gather(runs_dir: Path) -> None:
     app = open_page("map")
+    app.query_params["page"] = "7"  # of an area chosen before
     button(app, "Where suspicious pairs gather").click().run()
+    assert not app.query_params.get("page")
     assert not app.exception and corners_of(app.query_params["area"]) is not None
     assert int(app.metric[0].value.replace(",", "")) > 10
 

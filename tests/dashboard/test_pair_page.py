@@ -105,3 +105,22 @@ def test_the_history_tells_each_decision_and_what_was_taken_back(runs_dir: Path,
     told = [one.value for one in app.text if "Ann" in str(one.value)]
     assert len(told) == 3 and told[-1] == "2026-01-01 08:30 UTC · Ann *of* Green · 4 s"  # as text, the latest first
     assert "Nobody has decided" not in words_on(app)
+
+
+def test_the_list_one_came_from_is_that_of_the_gallery_where_the_pair_was_opened(
+    runs_dir: Path, sample_run: RunFolder
+) -> None:
+    traces = sample_run.table("traces")
+    query = traces["query_id"].iloc[0]
+    pushing = traces[(traces["query_id"] == query) & (traces["side"] == "hurts")].nsmallest(2, "rank")["pair_id"]
+    first, second = ranked(sample_run, 62)[-1], pushing.iloc[1]
+    app = open_page("suspicious", page="2")
+    app.session_state["suspicious_gallery_opened"] = first  # what the browser's click leaves
+    app.run()
+    assert not app.exception and "**62** of 1," in words_on(app)
+    app.switch_page("views/trace_back.py").run()
+    app.query_params["query"] = query
+    app.run()
+    app.session_state["trace_hurts_opened"] = second
+    app.run()
+    assert not app.exception and "**2** of 12 in the list" in words_on(app)

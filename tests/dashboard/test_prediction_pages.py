@@ -93,7 +93,7 @@ def test_the_culprits_go_to_the_review_queue_once(runs_dir: Path, sample_run: Ru
     store = QueueStore.open(runs_dir / "decisions.sqlite")
     assert store.pairs(REVIEW)["pair_id"].tolist() == culprits["pair_id"].tolist()
     button(app, "Send 10 to review").click().run()
-    assert len(store.pairs(REVIEW)) == 10 and "0 added" in app.toast[0].value
+    assert len(store.pairs(REVIEW)) == 10 and "10 were there before" in app.toast[0].value
 
 
 @pytest.mark.timeout(400)
@@ -149,6 +149,16 @@ def test_what_if_takes_a_queue_the_culprits_of_a_prediction_and_kept_ids(runs_di
     app = open_page("what_if", of="ids", set=name)
     assert "Predict the model without 4 pairs" in labels(app)
     assert "1 others are no training pairs" in words_on(app)
+
+
+def test_pages_that_were_open_before_do_not_keep_the_what_if_from_writing_its_address(
+    runs_dir: Path, sample_run: RunFolder
+) -> None:
+    QueueStore.open(runs_dir / "decisions.sqlite").add(REVIEW, ["nobody"], sample_run.run_id, "a")
+    app = open_page("queue", queue=REVIEW)
+    app.switch_page("views/map.py").run().segmented_control(key="alike").set_value("caption").run()
+    app.switch_page("views/what_if.py").run().segmented_control(key="of").set_value("queue").run()
+    assert not app.exception and app.query_params["of"] == "queue" and app.selectbox(key="from").value == REVIEW
 
 
 def test_pasted_ids_are_kept_in_the_address(runs_dir: Path, sample_run: RunFolder) -> None:

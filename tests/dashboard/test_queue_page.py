@@ -33,7 +33,7 @@ def decide(runs_dir: Path, annotator: str, verdicts: dict[str, str]) -> None:
 
 
 def as_person(name: str, look: str = "Decide") -> AppTest:
-    app = open_page("queue", look=look)
+    app = open_page("queue", view=look)
     return app.text_input(key="annotator").set_value(name).run()
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from pages import button, open_page, words_on
 from small_data import model, small_table
@@ -105,6 +106,19 @@ def test_a_job_that_could_not_begin_says_why_and_one_with_nothing_to_do_does_not
     app = open_page("runs")
     assert not app.exception
     assert ("could not begin" in words_on(app)) == (words in words_on(app)) == (printed != "{run}")
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_run_that_is_starting_is_cancelled_from_this_machine_only(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, is_local: bool
+) -> None:
+    monkeypatch.setenv("ECIF_LOCAL", str(int(is_local)))
+    job = jobs.Job("a" * 12, "mine", os.getpid(), psutil.Process().create_time(), 5.0)
+    (runs_dir / jobs.FOLDER).mkdir()
+    write_json(runs_dir / jobs.FOLDER / f"{job.job_id}.json", dataclasses.asdict(job))
+    app = open_page("runs")
+    assert not app.exception and "mine: starting …" in words_on(app)
+    assert ("Cancel" in buttons(app)) == is_local
 
 
 def test_without_runs_the_wizard_is_open_and_asks_for_the_data_first(tmp_path: Path, monkeypatch) -> None:

@@ -8,7 +8,6 @@ from dashboard.tables import (
     disturbed_rows,
     for_reading,
     pair_tiles,
-    prediction_in_words,
     suggested_rows,
     suggestion_in_words,
     word_difference,
@@ -96,12 +95,6 @@ def test_a_word_difference_rebuilds_both_captions() -> None:
     assert " ".join(words for kind, words in parts if kind != "out") == new
     assert ("same", "white") in parts
     assert word_difference(old, old) == [("same", old)]
-
-
-def test_predictions_read_as_sentences() -> None:
-    row = {"kind": "classification", "correct": False, "true_label": "fox", "predicted_label": "cat"}
-    assert prediction_in_words(row) == "fox taken for cat"
-    assert prediction_in_words({**row, "correct": True, "predicted_label": "fox"}) == "fox, named right"
 
 
 def test_history_reads_newest_first_with_undone_rows_named() -> None:

@@ -101,7 +101,7 @@ def _classes_in_words(answer: Answer, label: str | None) -> str:
     said = f"It says {answer.predicted}, {answer.probability(answer.predicted):.0%} sure."
     if label is None or label == answer.predicted:
         return said
-    return f"{said} You say {label}: the model gives that {_percent(answer.probability(label))}."
+    return f"{said} You say {label}: the model gives that {wording.percent(answer.probability(label))}."
 
 
 def _class_rows(classes: pd.DataFrame, label: str | None) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ def _class_rows(classes: pd.DataFrame, label: str | None) -> list[dict[str, Any]
         {
             "name": row.label,
             "share": row.probability,
-            "value": _percent(row.probability),
+            "value": wording.percent(row.probability),
             "mark": "yours" if row.label == label else None,
             "kinds": ["top"] * (row.label == predicted) + ["yours"] * (row.label == label),
         }
@@ -182,7 +182,3 @@ def _side_names(answer: Answer, one: Explanation) -> str:
 def _nearest_rows(answer: Answer, scores: pd.DataFrame, kind: str) -> pd.DataFrame:
     own = answer.nearest[answer.nearest["kind"] == kind].set_index("pair_id")[["similarity", "rank"]]
     return own.join(scores.drop(columns="rank", errors="ignore"), how="inner").sort_values("rank")
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}" if share >= 0.001 else "< 0.1%"

@@ -110,7 +110,7 @@ def _chosen(data: bytes, example: str | None = None) -> Chosen:
     return Chosen(data, small.getvalue(), example)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(max_entries=MOST_EXAMPLES, show_spinner=False)
 def _example(path: str, revision: str, pair_id: str) -> Chosen:
     """The picture of a held-out pair, read where the run's table says."""
     pair = cache.pairs(RunFolder(Path(path))).loc[pair_id]

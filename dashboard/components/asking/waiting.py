@@ -28,11 +28,18 @@ def asking_engine() -> AskingEngine:
     return AskingEngine()
 
 
-def ask_now(run: RunFolder, question: Question) -> None:
-    """Make a question the one on screen; one that was asked before in this session has its answer already."""
+def ask_now(run: RunFolder, question: Question, *, again: bool) -> None:
+    """Make a question the one on screen; one that was asked before in this session has its answer already.
+
+    Args:
+        run: whose model is asked.
+        question: what is asked.
+        again: ask once more if it failed. Only where a person says so: a page that asks anew by itself would never
+            come to show why.
+    """
     results: dict[str, Asked] = st.session_state.setdefault(RESULTS, {})
     key = f"{run.path}:{run.revision}:{question.digest}"
-    if key not in results or results[key].error:
+    if key not in results or (again and results[key].error):
         results[key] = asking_engine().ask(run, question)
         for old in list(results)[:-KEPT]:
             del results[old]
