@@ -24,6 +24,8 @@ from engine.review import VERDICTS
 HERE = Path(__file__).resolve().parent
 ACKNOWLEDGED, SERVER = "gallery_acknowledged", "gallery_server"
 SESSION = re.compile(r"[0-9a-f-]{8,64}")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of characters: no store takes them, and a log that holds one would be refused for ever"""
 OTHER_ACTS = ("undo", "queue")
 MAX_CAPTION_CHARACTERS = 10_000
 MAX_ACTIONS = 5_000
@@ -209,7 +211,8 @@ def _action(entry: dict[str, Any]) -> Action | None:
         return None
     if not isinstance(pair_id, str) or not 0 < len(pair_id) <= 256 or verdict not in (*VERDICTS, *OTHER_ACTS):
         return None
-    has_caption = isinstance(caption, str) and caption.strip() != "" and len(caption) <= MAX_CAPTION_CHARACTERS
+    caption = UNSTORABLE.sub("", caption) if isinstance(caption, str) else ""
+    has_caption = caption.strip() != "" and len(caption) <= MAX_CAPTION_CHARACTERS
     if (verdict == "relabel") != has_caption:
         return None
     spent = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= 86_400 else None
