@@ -69,6 +69,15 @@ def test_undo_brings_back_the_decision_before_and_is_itself_idempotent(store: De
     assert store.history("a")["kind"].tolist() == ["decision", "decision", "undo", "undo"]
 
 
+def test_an_undo_that_found_nothing_takes_nothing_back_when_it_comes_again(store: DecisionStore) -> None:
+    assert not store.undo("a", "ana", "u1")
+    store.append([decision("a", "drop")])
+    assert not store.undo("a", "ana", "u1")
+    assert standing(store) == {"a": "drop"}
+    assert store.history()["kind"].tolist() == ["decision"]
+    assert store.undo("a", "ana", "u2") and standing(store) == {}
+
+
 def test_nobody_undoes_what_another_person_decided(store: DecisionStore) -> None:
     store.append([decision("a", "drop", annotator="ben")])
     assert not store.undo("a", "ana", "u1")
