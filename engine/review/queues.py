@@ -84,8 +84,7 @@ class QueueStore:
             DecisionsError: if the database cannot be opened, read or made.
         """
         engine = open_database(place)
-        with database_errors(shown(place)):
-            make_tables(engine, METADATA)
+        make_tables(engine, shown(place), METADATA)
         return cls(engine, shown(place))
 
     def make(self, queue: str, annotator: str, overlap: int = 1, overlap_share: float = 1.0) -> bool:

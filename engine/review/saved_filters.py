@@ -64,8 +64,7 @@ class SavedFilterStore:
             DecisionsError: if the database cannot be opened, read or made.
         """
         engine = open_database(place)
-        with database_errors(shown(place)):
-            make_tables(engine, TABLE.metadata)
+        make_tables(engine, shown(place), TABLE.metadata)
         return cls(engine, shown(place))
 
     def save(self, name: str, link: str, saved_by: str) -> bool:

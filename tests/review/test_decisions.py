@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from engine.errors import DecisionsError
 from engine.review import Decision, DecisionStore, database
+from engine.review.queues import QueueStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,6 +133,23 @@ def test_a_file_that_is_no_database_is_said_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(DecisionsError, match=r"decisions\.sqlite"):
         DecisionStore.open(path)
     assert path.read_text().startswith("these are my notes")
+
+
+def test_tables_of_another_version_are_said_and_left_alone(place: str | Path) -> None:
+    store = QueueStore.open(place)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE review_leases DROP COLUMN until")
+        connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN suspicion")
+        connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN run_id")
+    for opened in (DecisionStore, QueueStore):
+        with pytest.raises(DecisionsError, match="table decisions .* got one without run_id, suspicion.* --decisions"):
+            opened.open(place)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE decisions ADD COLUMN suspicion REAL")
+        connection.exec_driver_sql("ALTER TABLE decisions ADD COLUMN run_id TEXT")
+    assert DecisionStore.open(place).current().empty
+    with pytest.raises(DecisionsError, match="table review_leases .* got one without until"):
+        QueueStore.open(place)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
