@@ -142,13 +142,13 @@ def test_tables_of_another_version_are_said_and_left_alone(place: str | Path) ->
         connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN suspicion")
         connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN run_id")
     for opened in (DecisionStore, QueueStore):
-        with pytest.raises(DecisionsError, match="table decisions .* got one without run_id, suspicion.* --decisions"):
+        with pytest.raises(DecisionsError, match=r"table decisions .* got one without run_id, suspicion.* --decisions"):
             opened.open(place)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE decisions ADD COLUMN suspicion REAL")
         connection.exec_driver_sql("ALTER TABLE decisions ADD COLUMN run_id TEXT")
     assert DecisionStore.open(place).current().empty
-    with pytest.raises(DecisionsError, match="table review_leases .* got one without until"):
+    with pytest.raises(DecisionsError, match=r"table review_leases .* got one without until"):
         QueueStore.open(place)
 
 
