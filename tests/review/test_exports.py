@@ -201,6 +201,20 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(
     assert not list(tmp_path.glob("*.csv*"))
 
 
+@pytest.mark.parametrize("format", ["csv", "label-studio"])
+def test_a_folder_of_somebody_else_is_left_as_it_was(
+    run: RunFolder, store: DecisionStore, tmp_path: Path, format: str
+) -> None:
+    for name in ("mine", "new.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("older")
+    for name in ("mine", "new"):
+        with pytest.raises(ConfigError, match="choose another"):
+            write_export(run, store, format, tmp_path / name)
+    assert [len(list((tmp_path / name).iterdir())) for name in ("mine", "new.part")] == [1, 1]
+    assert not (tmp_path / "new").exists() and not list(tmp_path.glob("*.provenance.json"))
+
+
 @pytest.mark.parametrize("format", EXPORTS)
 def test_a_full_disk_leaves_nothing_and_the_old_file_as_it_was(
     run: RunFolder, store: DecisionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str

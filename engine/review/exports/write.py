@@ -59,13 +59,16 @@ def write_export(
         image_root: put before an image's path where the format wants an address (Label Studio).
 
     Raises:
-        ConfigError: if format, selection or place cannot be used, or the format cannot hold the rows.
+        ConfigError: if format or selection cannot be used, the place is a folder or the run's own table, or the format
+            cannot hold the rows.
         StorageError: if the disk refuses.
     """
     path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError("a new name in a folder that exists", str(path), "Make the folder, or choose another.")
+    _must_be_free(path)
     exporter, chunks, origin = _prepared(run, store, format, which, image_root)
+    for source in map(Path, origin.images.sources):
+        if source.exists() and path.exists() and path.samefile(source):
+            raise ConfigError("a new name", f"{path}, the table of the run", "Choose another; it is left as it is.")
     verdicts: Counter[str] = Counter()
     with _removed_on_failure(path), storage_errors(path), finished_as(path) as part:
         written = exporter.write(_counted(chunks, verdicts), part, origin)
@@ -129,6 +132,18 @@ def _first(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     found = next(chunks, None)
     if found is not None:
         yield found
+
+
+def _must_be_free(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigError("a new name in a folder that exists", str(path), "Make the folder, or choose another.")
+    part = path.with_name(path.name + ".part")
+    if part.is_dir() and not part.is_symlink():  # an export that was killed, or somebody's own: not ours to delete
+        raise ConfigError(
+            f"no folder where {path.name} is written until it is whole",
+            str(part),
+            "Delete it if an export that was broken off left it there, or choose another name.",
+        )
 
 
 @contextlib.contextmanager
