@@ -118,6 +118,9 @@ def test_a_pair_that_needs_two_goes_to_two_and_not_to_a_third(store: QueueStore)
     assert store.take("shared", "cleo", 2) == []
     assert store.progress("shared") == Progress(pairs=2, to_do=0, handed_out=2, done=0)
     assert store.shared("shared") == []
+    store.release("shared", "ben")  # ana holds what she has decided, which keeps nobody from it
+    assert store.progress("shared") == Progress(pairs=2, to_do=1, handed_out=1, done=0)
+    assert store.take("shared", "ben", 2) == ["p0", "p1"]
     decide(store, "ben", "p0")
     assert store.shared("shared") == ["p0"]
     assert store.progress("shared") == Progress(pairs=2, to_do=0, handed_out=1, done=1)
