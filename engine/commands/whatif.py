@@ -48,11 +48,11 @@ def main(options: argparse.Namespace) -> None:
     """Predict, save and verify, as asked."""
     folder = RunFolder.open(options.run)
     _check_places(options, folder)
-    absent = set(options.query).difference(folder.table("queries")["query_id"] if options.query else ())
-    if absent:
-        raise ConfigError(
-            "a query id of the run's queries table", repr(min(absent)), "List them with `ecif trace RUN`."
-        )
+    if options.query:
+        queries = folder.table("queries", ["query_id", "kind"])
+        absent = set(options.query).difference(queries.loc[queries["kind"] != "validation", "query_id"])
+        if absent:
+            raise ConfigError("the query id of a prediction", repr(min(absent)), "List them with `ecif trace RUN`.")
     if options.dropped:
         decided = decision_store(options, folder).current()
         pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
