@@ -118,7 +118,8 @@ def known_speed(runs: Iterable[RunFolder], model_hash: str, config: RunConfig) -
     for run, record in _finished(runs):
         number = sum(record["counts"].get(split, 0) for split in ("train", "validation", "test"))
         same = record["hashes"].get("model") == model_hash and run.config.device == config.device
-        if not (same and number and record.get("dtype") == config.dtype):
+        is_timed = "embedding_seconds" in record["cost"] and "features" in record["steps"]  # not if killed right then
+        if not (same and number and is_timed and record.get("dtype") == config.dtype):
             continue
         seconds, step = record["cost"]["embedding_seconds"], record["steps"]["features"]["seconds"]
         stored = sum(path.stat().st_size for path in (run.path / "features").glob("*.npy"))

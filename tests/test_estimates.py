@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from engine.estimates import (
     to_json,
 )
 from engine.pairs import check_pairs
-from engine.runs import RunFolder
+from engine.runs import RunFolder, write_json
 
 SPEED = Speed(load_seconds=5.0, pair_seconds=0.01, feature_bytes=4000, how="measured on 8 of your own pairs")
 COUNTS = {"train": 800, "validation": 100, "test": 100}
@@ -52,13 +53,17 @@ def test_a_tier_that_does_not_fit_the_model_is_refused_before_any_run(folder: Pa
         measured_speed(small_config(folder, tier="no_such_weight"), [])
 
 
-def test_the_speed_of_an_earlier_run_of_the_same_model_is_known(sample_run: RunFolder) -> None:
+def test_the_speed_of_an_earlier_run_of_the_same_model_is_known(sample_run: RunFolder, tmp_path: Path) -> None:
     record = sample_run.record
     speed = known_speed([sample_run], record["hashes"]["model"], sample_run.config)
     number = sum(record["counts"][split] for split in ("train", "validation", "test"))
     assert speed.pair_seconds == pytest.approx(record["cost"]["embedding_seconds"] / number)
     assert sample_run.run_id in speed.how and speed.feature_bytes > 1000
     assert known_speed([sample_run], "another model", sample_run.config) is None
+    untimed = RunFolder(shutil.copytree(sample_run.path, tmp_path / "run"))
+    steps = {name: step for name, step in record["steps"].items() if name != "features"}
+    write_json(untimed.path / "record.json", {**record, "steps": steps})
+    assert known_speed([untimed], record["hashes"]["model"], sample_run.config) is None
     half = dataclasses.replace(sample_run.config, dtype="float64")
     assert known_speed([sample_run], record["hashes"]["model"], half) is None
 
