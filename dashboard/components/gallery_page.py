@@ -20,10 +20,10 @@ from dashboard.state import annotator, go, store
 from engine.errors import EcifError
 from engine.review import Decision
 from engine.review.blind import BlindAnswer
+from engine.review.queues import REVIEW
 from engine.runs import RunFolder
 
 FAILED = "decisions_error"
-REVIEW_QUEUE = "review"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def send_to_review(pair_ids: list[str], run_id: str, name: str) -> None:
         DecisionsError: if the store refuses.
     """
     if pair_ids:
-        cache.queue_store().add(REVIEW_QUEUE, list(dict.fromkeys(pair_ids)), run_id, name)
+        cache.queue_store().add(REVIEW, list(dict.fromkeys(pair_ids)), run_id, name)
 
 
 def store_answers(actions: list[Action]) -> None:
