@@ -221,3 +221,16 @@ def test_the_command_says_what_became_of_the_rows(
     assert stands(DecisionStore.open(run.path.parent / "decisions.sqlite")) == {"p0": ("drop", None, "ana")}
     path.write_text("pair_id,verdict\nx,keep\n")
     assert main(["import", str(run.path), str(path)]) == 1
+
+
+def test_an_account_without_a_name_is_asked_who_decided(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4242")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    path = written(tmp_path / "made.csv", "pair_id,verdict\np0,drop\n")
+    assert main(["import", str(run.path), str(path)]) == 1
+    assert "--annotator" in capsys.readouterr().err
+    assert main(["import", str(run.path), str(path), "--annotator", "ana"]) == 0
