@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from csv_exports import read_csv_export
 
 from engine.commands.export import WHICH as CHOICES
 from engine.config import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.review import Decision, DecisionStore
-from engine.review.exports import COLUMNS, EXPORTS, WHICH, preview, read_csv_export, rows, write_export
+from engine.review.exports import COLUMNS, EXPORTS, WHICH, preview, rows, write_export
 from engine.runs import FORMAT_VERSION, RunFolder, write_json, write_table
 from engine.spreadsheets import DANGEROUS
 
@@ -154,13 +155,6 @@ def test_lines_end_with_a_newline_only(run: RunFolder, store: DecisionStore, tmp
     write_export(run, store, "csv", tmp_path / "out.csv", "decided")
     content = (tmp_path / "out.csv").read_bytes()
     assert content.endswith(b"\n") and b"\r" not in content
-
-
-@pytest.mark.parametrize("content", ["", "pair_id,influence\na\n", "pair_id,influence\na,much\n"])
-def test_a_damaged_export_is_said_when_read(tmp_path: Path, content: str) -> None:
-    (tmp_path / "out.csv").write_text(content)
-    with pytest.raises(ConfigError, match="Export it again"):
-        read_csv_export(tmp_path / "out.csv")
 
 
 def test_a_store_without_decisions_exports_nothing_or_every_pair(run: RunFolder, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Decisions made elsewhere: understood, stored once, or reported with their row and reason; never half."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,20 @@ def test_a_file_that_is_no_table_of_decisions_is_said(
         import_decisions(run, store, written(tmp_path / name, text), "ana")
     with pytest.raises(DecisionsError, match="no file"):
         import_decisions(run, store, tmp_path / "none.csv", "ana")
+
+
+@pytest.mark.parametrize("name", ["made.csv", "made.jsonl", "made.json"])
+def test_a_file_that_may_not_be_read_is_said(
+    run: RunFolder, store: DecisionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = written(tmp_path / name, "pair_id,verdict\n")
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(DecisionsError, match="Permission denied"):
+        import_decisions(run, store, path, "ana")
 
 
 def test_the_command_says_what_became_of_the_rows(
