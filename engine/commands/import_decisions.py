@@ -6,6 +6,7 @@ import argparse
 import getpass
 
 from engine.commands.decisions import decision_store, decisions_option
+from engine.commands.out_file import check_out_file
 from engine.errors import ConfigError
 from engine.runs import RunFolder
 
@@ -28,6 +29,7 @@ def main(options: argparse.Namespace) -> int:
     from engine.review.imports import import_decisions, write_rejects
 
     folder = RunFolder.open(options.run)
+    check_out_file("--rejects", options.rejects)
     annotator = options.annotator or _account_name()
     found = import_decisions(folder, decision_store(options, folder), options.file, annotator)
     print(
