@@ -229,6 +229,17 @@ def test_a_full_disk_leaves_nothing_and_the_old_file_as_it_was(
     assert (folder / "mine").read_text() == "older"
 
 
+def test_a_folder_never_takes_the_place_of_a_file_and_nothing_is_left_beside_it(
+    run: RunFolder, store: DecisionStore, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("older")
+    with pytest.raises(StorageError):
+        write_export(run, store, "label-studio", tmp_path / "out" / "mine")
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["mine"]
+    assert (tmp_path / "out" / "mine").read_text() == "older"
+
+
 def test_without_room_for_its_provenance_nothing_is_written(
     run: RunFolder, store: DecisionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

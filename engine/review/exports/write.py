@@ -26,7 +26,7 @@ from engine.review.exports.interface import Exporter, Origin, Written
 from engine.review.exports.json_text import json_line
 from engine.review.exports.label_studio import IMAGE_ROOT
 from engine.review.exports.rows import DECIDED, chunks_of, records
-from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, storage_errors, write_json
+from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, write_json
 
 PREVIEW_ROWS, PREVIEW_LINES, PREVIEW_CHARACTERS = 5, 12, 300
 
@@ -70,10 +70,10 @@ def write_export(
         if source.exists() and path.exists() and path.samefile(source):
             raise ConfigError("a new name", f"{path}, the table of the run", "Choose another; it is left as it is.")
     verdicts: Counter[str] = Counter()
-    with _removed_on_failure(path), storage_errors(path), finished_as(path) as part:
+    with _whole_or_not(path.with_name(path.name + ".provenance.json")) as said, _whole_or_not(path) as part:
         written = exporter.write(_counted(chunks, verdicts), part, origin)
         counts = {"rows": written.rows, "verdicts": dict(verdicts), "notes": list(written.notes)}
-        write_json(path.with_name(path.name + ".provenance.json"), {**origin.facts, **counts})
+        write_json(said, {**origin.facts, **counts})
     return written
 
 
@@ -147,11 +147,12 @@ def _must_be_free(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    """Leave nothing half written: an export is not resumed."""
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    """`finished_as` that leaves nothing half written: an export is not resumed."""
     part = path.with_name(path.name + ".part")
     try:
-        yield
+        with finished_as(path) as place:
+            yield place
     except BaseException:
         if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part, ignore_errors=True)
