@@ -79,6 +79,14 @@ def test_an_undo_that_found_nothing_takes_nothing_back_when_it_comes_again(store
     assert store.undo("a", "ana", "u2") and standing(store) == {}
 
 
+def test_a_log_that_comes_again_under_another_name_changes_nothing(store: DecisionStore) -> None:
+    store.append([decision("a", "drop", annotator="ben", key="of-ben")])
+    for name in ("ana", "ben"):
+        store.append([decision("a", "keep", annotator=name, key="s-1")])
+        assert store.undo("a", name, "s-2")
+    assert store.current()[["annotator", "verdict"]].values.tolist() == [["ben", "drop"]]
+
+
 def test_nobody_undoes_what_another_person_decided(store: DecisionStore) -> None:
     store.append([decision("a", "drop", annotator="ben")])
     assert not store.undo("a", "ana", "u1")
@@ -239,6 +247,9 @@ def test_an_undo_says_when_and_needs_a_key_of_its_own(store: DecisionStore) -> N
     store.append([decision("a", "drop", key="k")])
     with pytest.raises(DecisionsError, match="of its own"):
         store.undo("a", "ana", "k")
+    store.undo("b", "ana", "of-b")
+    with pytest.raises(DecisionsError, match="of its own"):
+        store.undo("a", "ana", "of-b")
     assert standing(store) == {"a": "drop"}
     assert store.undo("a", "ana", "u")
     assert store.history()["decided_at"].notna().all()
