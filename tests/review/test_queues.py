@@ -176,7 +176,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_stored(store: QueueStore) -> N
 
 
 TAKER = """
-import sys
+import sys, time
 from engine.review import Decision, DecisionStore
 from engine.review.queues import QueueStore
 place, name = sys.argv[1:]
@@ -185,6 +185,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 while taken := queues.take("review", name, 7):
     print(*taken, flush=True)
+    time.sleep(0.05)  # a person takes longer; who waits for SQLite looks again only after some milliseconds
     decisions.append([
         Decision(pair_id=one, verdict="keep", annotator=name, decided_at="t", client_key=f"{name}-{one}")
         for one in taken[:5]
