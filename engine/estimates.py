@@ -27,6 +27,10 @@ TABLE_BYTES = 1_500
 """of all tables together, per pair"""
 HEADS_SECONDS: Mapping[str, Range] = {"signals": (0.003, 0.03), "scores": (0.001, 0.008), "traces": (0.001, 0.03)}
 """per training pair, on stored features"""
+NEIGHBOURS_SECONDS: Range = (0.00005, 0.003)
+"""per training pair, from 1,000 to 1,000,000 of them"""
+DRAWN_AT_MOST, DRAWING_SECONDS, PLACING_SECONDS = 2500, (0.0008, 0.004), (0.00005, 0.0003)
+"""of the map: pairs that are drawn, per pair drawn, and per training pair"""
 CLOSED_FORM_PASSES: Mapping[str, Range] = {"scores": (8, 40), "traces": (5, 40)}
 ITERATIVE_PASSES: Mapping[str, Range] = {"scores": (100, 1_500), "traces": (50, 1_500)}
 """embedding passes where the encoders are run again: with a curvature in closed form, and with one that is solved"""
@@ -60,7 +64,7 @@ class Estimate:
     """What a run will take."""
 
     steps: Mapping[str, Range]
-    """seconds by step: pairs, batches, features, queries, signals, scores, traces"""
+    """seconds by step: pairs, batches, features, queries, signals, scores, traces, neighbours, map"""
     disk_bytes: int
     how: tuple[str, ...]
     """where the figures are from, one sentence each"""
@@ -118,7 +122,8 @@ def known_speed(runs: Iterable[RunFolder], model_hash: str, config: RunConfig) -
     for run, record in _finished(runs):
         number = sum(record["counts"].get(split, 0) for split in ("train", "validation", "test"))
         same = record["hashes"].get("model") == model_hash and run.config.device == config.device
-        if not (same and number and record.get("dtype") == config.dtype):
+        is_timed = "embedding_seconds" in record["cost"] and "features" in record["steps"]  # not if killed right then
+        if not (same and number and is_timed and record.get("dtype") == config.dtype):
             continue
         seconds, step = record["cost"]["embedding_seconds"], record["steps"]["features"]["seconds"]
         stored = sum(path.stat().st_size for path in (run.path / "features").glob("*.npy"))
@@ -168,23 +173,24 @@ def later_steps(
         embedding_seconds: of all pairs.
         runs: earlier runs, the newest first.
     """
+    near = {"neighbours": _scaled(num_train, NEIGHBOURS_SECONDS), "map": _map_seconds(num_train)}
     for run, record in _finished(runs):
         if _kind(run.config) == _kind(config) and record["counts"].get("train"):
             scale = num_train / record["counts"]["train"]
             known = {name: scale * step["seconds"] for name, step in record["steps"].items() if name not in FIRST_STEPS}
             if set(HEADS_SECONDS) <= set(known):
                 found = {name: _scaled(seconds, EARLIER_SPREAD) for name, seconds in known.items()}
-                return found, f"as in the run {run.run_id}, scaled to this number of pairs"
+                return {**near, **found}, f"as in the run {run.run_id}, scaled to this number of pairs"
     fits = config.folds * config.cleaning_rounds * config.detection_seeds / 30
     signals = _scaled(num_train * fits, HEADS_SECONDS["signals"])
     if config.tier == "heads":
         others = {name: _scaled(num_train, HEADS_SECONDS[name]) for name in ("scores", "traces")}
-        return {"signals": signals, **others}, "what is typical of heads, there is no earlier run to go by"
+        return {"signals": signals, **others, **near}, "what is typical of heads, there is no earlier run to go by"
     is_closed = config.curvature in ("ekfac", "datainf", "identity")
     passes = CLOSED_FORM_PASSES if is_closed else ITERATIVE_PASSES
     others = {name: _scaled(embedding_seconds, passes[name]) for name in ("scores", "traces")}
     how = "what is typical, in passes of the encoders; there is no earlier run to go by"
-    return {"signals": signals, **others}, how
+    return {"signals": signals, **others, **near}, how
 
 
 def seconds_left(expected: Mapping[str, Range], done: Mapping[str, float], progress: Mapping[str, Any]) -> Range | None:
@@ -254,6 +260,14 @@ def _kind(config: RunConfig) -> tuple[object, ...]:
     """What decides the cost per training pair."""
     tier = config.tier if config.tier == "heads" else Path(config.model).name + config.tier
     return tier, config.curvature, config.curvature_pairs, config.folds, config.cleaning_rounds, config.detection_seeds
+
+
+def _map_seconds(num_train: int) -> Range:
+    least, most = (
+        min(num_train, DRAWN_AT_MOST) * drawing + num_train * placing
+        for drawing, placing in zip(DRAWING_SECONDS, PLACING_SECONDS, strict=True)
+    )
+    return least, most
 
 
 def _scaled(value: float, by: Range) -> Range:

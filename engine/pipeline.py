@@ -194,12 +194,17 @@ def _embed(folder: RunFolder, report: Report) -> None:
     from engine.embedding import write_features
     from engine.study import device_of
 
-    config, results = folder.config, {}
-    folder.step("features", lambda part: results.update(write_features(part, config, folder.table("pairs"), report)))
-    folder.update_record(
-        device=str(device_of(config)), dtype=config.dtype, cost={"embedding_seconds": results["embedding_seconds"]}
-    )
-    _add_notes(folder, results["notes"])
+    config = folder.config
+
+    def embed(part: Path) -> None:
+        found = write_features(part, config, folder.table("pairs"), report)
+        # before the folder gets its name: a run killed in between would never say it
+        folder.update_record(
+            device=str(device_of(config)), dtype=config.dtype, cost={"embedding_seconds": found["embedding_seconds"]}
+        )
+        _add_notes(folder, found["notes"])
+
+    folder.step("features", embed)
 
 
 def _predict(folder: RunFolder, report: Report) -> None:

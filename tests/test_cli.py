@@ -422,6 +422,18 @@ def test_what_cannot_be_written_or_asked_is_refused_first(
 ) -> None:
     assert "--query" in sentence(capsys, ["trace", str(sample_run.path), "--out", str(tmp_path / "x.parquet")])
     assert "folder" in sentence(capsys, ["trace", str(sample_run.path), "--query", "q", "--out", str(tmp_path)])
+    nowhere = str(tmp_path / "no" / "such" / "file")
+    run = str(sample_run.path)
+    for command in (
+        ["trace", run, "--query", "q", "--out", nowhere],
+        ["whatif", run, "--drop", "ids.txt", "--out", nowhere],
+        ["ask", run, "--image", "a.png", "--out", nowhere],
+        ["check", "pairs.csv", "--json", nowhere],
+        ["check", "pairs.csv", "--rejects", nowhere],
+        ["import", run, "made.csv", "--rejects", nowhere],
+    ):
+        assert "Make the folder" in sentence(capsys, command)
     (tmp_path / "ids.txt").write_text("train-0001")
-    command = ["whatif", str(sample_run.path), "--drop", str(tmp_path / "ids.txt"), "--query", "nobody"]
-    assert "query id" in sentence(capsys, command)
+    for query in ("nobody", "validation"):  # the validation loss is no prediction, right or wrong
+        command = ["whatif", str(sample_run.path), "--drop", str(tmp_path / "ids.txt"), "--query", query]
+        assert "query id of a prediction" in sentence(capsys, command)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.cli import main
 from engine.config import RunConfig
 from engine.errors import ConfigError
 from engine.estimates import (
+    DRAWN_AT_MOST,
     Speed,
     duration,
     estimate,
@@ -25,7 +27,8 @@ from engine.estimates import (
     to_json,
 )
 from engine.pairs import check_pairs
-from engine.runs import RunFolder
+from engine.projection import LANDMARKS
+from engine.runs import RunFolder, write_json
 
 SPEED = Speed(load_seconds=5.0, pair_seconds=0.01, feature_bytes=4000, how="measured on 8 of your own pairs")
 COUNTS = {"train": 800, "validation": 100, "test": 100}
@@ -52,13 +55,17 @@ def test_a_tier_that_does_not_fit_the_model_is_refused_before_any_run(folder: Pa
         measured_speed(small_config(folder, tier="no_such_weight"), [])
 
 
-def test_the_speed_of_an_earlier_run_of_the_same_model_is_known(sample_run: RunFolder) -> None:
+def test_the_speed_of_an_earlier_run_of_the_same_model_is_known(sample_run: RunFolder, tmp_path: Path) -> None:
     record = sample_run.record
     speed = known_speed([sample_run], record["hashes"]["model"], sample_run.config)
     number = sum(record["counts"][split] for split in ("train", "validation", "test"))
     assert speed.pair_seconds == pytest.approx(record["cost"]["embedding_seconds"] / number)
     assert sample_run.run_id in speed.how and speed.feature_bytes > 1000
     assert known_speed([sample_run], "another model", sample_run.config) is None
+    untimed = RunFolder(shutil.copytree(sample_run.path, tmp_path / "run"))
+    steps = {name: step for name, step in record["steps"].items() if name != "features"}
+    write_json(untimed.path / "record.json", {**record, "steps": steps})
+    assert known_speed([untimed], record["hashes"]["model"], sample_run.config) is None
     half = dataclasses.replace(sample_run.config, dtype="float64")
     assert known_speed([sample_run], record["hashes"]["model"], half) is None
 
@@ -73,6 +80,26 @@ def test_steps_add_up_and_grow_with_the_number_of_pairs(folder: Path) -> None:
     assert ten_times.seconds[1] > 5 * found.seconds[1]
     assert ten_times.disk_bytes == pytest.approx(10 * found.disk_bytes)
     assert from_json(json.loads(json.dumps(to_json(found)))) == found
+
+
+@pytest.mark.parametrize("tier", ["heads", "all"])
+def test_every_step_that_a_run_has_is_estimated_whether_or_not_there_is_an_earlier_one(
+    sample_run: RunFolder, tmp_path: Path, tier: str
+) -> None:
+    config, steps = dataclasses.replace(sample_run.config, tier=tier), sample_run.record["steps"]
+    assert {"neighbours", "map"} <= set(steps)
+    assert set(estimate(config, COUNTS, 1.0, SPEED).steps) == set(steps)
+    older = RunFolder(shutil.copytree(sample_run.path, tmp_path / "run"))
+    fewer = {name: step for name, step in steps.items() if name not in ("neighbours", "map")}
+    write_json(older.path / "record.json", {**older.record, "steps": fewer})
+    found, how = later_steps(sample_run.config, 800, 1.0, [older])
+    assert older.run_id in how and {"neighbours", "map"} <= set(found)
+
+
+def test_the_time_for_a_map_grows_slower_than_the_pairs(sample_run: RunFolder) -> None:
+    small, large = (later_steps(sample_run.config, number, 1.0)[0]["map"] for number in (1_198, 100_000))
+    assert small[0] < 2 < small[1] and large[0] < 18 < large[1] < 60  # measured: 2 s and 18 s
+    assert DRAWN_AT_MOST == LANDMARKS
 
 
 def test_an_earlier_run_of_the_same_kind_says_more_than_what_is_typical(sample_run: RunFolder) -> None:
@@ -126,7 +153,6 @@ def test_the_command_says_what_a_run_takes_and_starts_none(folder: Path, tmp_pat
     said = capsys.readouterr().out
     found = from_json(json.loads((tmp_path / "out.json").read_text()))
     assert f"It takes {duration(*found.seconds)}" in said and "measured on 8 of your own pairs" in said
-    assert set(found.steps) == {"pairs", "batches", "features", "queries", "signals", "scores", "traces"}
     assert not Path(config.out).exists()
 
 

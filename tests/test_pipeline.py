@@ -18,7 +18,7 @@ from small_data import small_config, small_table
 from engine.config import RunConfig
 from engine.errors import BatchesError, RunFolderError
 from engine.pipeline import run
-from engine.runs import TABLES, RunFolder, is_wrong
+from engine.runs import TABLES, RunFolder, is_wrong, list_runs
 from engine.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,6 +170,23 @@ def start(config_path: Path) -> subprocess.Popen:
         [sys.executable, "-m", "engine", "run", str(config_path)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def test_what_the_record_says_of_the_features_stands_there_before_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: RunFolder, **values: object) -> None:
+        if "cost" in values:
+            assert (self.path / "features.part").is_dir()
+            raise KeyboardInterrupt
+        real(self, **values)
+
+    real = RunFolder.update_record
+    monkeypatch.setattr(RunFolder, "update_record", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(small_config(tmp_path))
+    (folder,) = list_runs(tmp_path / "runs")
+    assert folder.has("batches.parquet") and not folder.has("features")
 
 
 @pytest.mark.parametrize("when", ["pairs.parquet", "features", "queries.parquet"])

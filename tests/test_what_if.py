@@ -103,10 +103,13 @@ def test_what_could_not_be_written_is_refused_before_anything_is_computed(
 
 def test_ids_come_from_a_table_or_from_lines(tmp_path: Path) -> None:
     (tmp_path / "ids.csv").write_text("verdict,pair_id\ndrop,007\nkeep,b\n")
-    (tmp_path / "ids.txt").write_text("007\n\n b \n")
+    (tmp_path / "ids.txt").write_text("\ufeff007\n\n b \n", encoding="utf-8")  # as Notepad writes it
     assert read_pair_ids(tmp_path / "ids.csv") == read_pair_ids(tmp_path / "ids.txt") == ["007", "b"]
+    (tmp_path / "saved-again.csv").write_text("\ufeffpair_id;caption\n'=b;\"a; b\"\n'-1;c\n;d\n", encoding="utf-8")
+    assert read_pair_ids(tmp_path / "saved-again.csv") == ["=b", "-1"]  # by a spreadsheet that writes semicolons
     (tmp_path / "wrong.csv").write_text("a,b\n1,2\n")
-    for name in ("wrong.csv", "absent.txt"):
+    (tmp_path / "broken.csv").write_text('pair_id,caption\na,b\nc,"d\n')
+    for name in ("wrong.csv", "broken.csv", "absent.txt", "absent.csv"):
         with pytest.raises(PairsError, match="Check the file"):
             read_pair_ids(tmp_path / name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from engine.errors import ConfigError
+from engine.commands.out_file import check_out_file
 from engine.runs import RunFolder, write_json
 
 NAME = "ask"
@@ -29,8 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Ask and print."""
     folder = RunFolder.open(options.run)
-    if options.out and Path(options.out).is_dir():
-        raise ConfigError("a file for --out", f"{options.out}, which is a folder", "Name a file.")
+    check_out_file("--out", options.out)
     from engine.asking.asker import ask
     from engine.asking.printed import print_answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from engine.commands.out_file import check_out_file
 from engine.config import help_of
 
 NAME = "check"
@@ -23,4 +24,6 @@ def main(options: argparse.Namespace) -> int:
     """Print what was understood; 1 if nothing can be used."""
     from engine.reports import print_check
 
+    check_out_file("--rejects", options.rejects)
+    check_out_file("--json", options.json)
     return print_check(options.pairs, options.rejects, options.json)

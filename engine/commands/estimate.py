@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine.commands.out_file import check_out_file
 from engine.commands.run import configuration
 from engine.config import RunConfig
 from engine.errors import PairsError
@@ -33,6 +34,7 @@ def main(options: argparse.Namespace) -> None:
     from engine.runs import list_runs, write_json
 
     config = configuration(options)
+    check_out_file("--json", options.json)
     found = read_check(options.checked) if options.checked else check_pairs(config.pairs)
     if not found.examples:
         raise PairsError("pairs that can be used", f"none in {config.pairs}", "Run `ecif check` on it to see why.")

@@ -6,6 +6,8 @@ import argparse
 import getpass
 
 from engine.commands.decisions import decision_store, decisions_option
+from engine.commands.out_file import check_out_file
+from engine.errors import ConfigError
 from engine.runs import RunFolder
 
 NAME = "import"
@@ -27,9 +29,9 @@ def main(options: argparse.Namespace) -> int:
     from engine.review.imports import import_decisions, write_rejects
 
     folder = RunFolder.open(options.run)
-    found = import_decisions(
-        folder, decision_store(options, folder), options.file, options.annotator or getpass.getuser()
-    )
+    check_out_file("--rejects", options.rejects)
+    annotator = options.annotator or _account_name()
+    found = import_decisions(folder, decision_store(options, folder), options.file, annotator)
     print(
         f"{found.new} decisions imported, {found.known} known already, {found.undecided} rows without a verdict, "
         f"{len(found.rejects)} that cannot be used"
@@ -41,3 +43,10 @@ def main(options: argparse.Namespace) -> int:
     if options.rejects:
         write_rejects(found.rejects, options.rejects)
     return int(len(found.rejects) > 0 and not found.new and not found.known)
+
+
+def _account_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise ConfigError("an account with a name", "one without", "Say who decided with --annotator.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine.commands.out_file import check_out_file
 from engine.errors import ConfigError
 from engine.runs import RunFolder, write_table
 
@@ -29,8 +30,7 @@ def main(options: argparse.Namespace) -> None:
     folder = RunFolder.open(options.run)
     if options.out and not options.query:
         raise ConfigError("--query with --out", "no --query", "Name a prediction; without --out they are listed.")
-    if options.out and Path(options.out).is_dir():
-        raise ConfigError("a file for --out", f"{options.out}, which is a folder", "Name a file.")
+    check_out_file("--out", options.out)
     if options.query:
         traces = print_trace(folder, options.query, options.top)
         if options.out:

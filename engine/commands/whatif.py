@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from engine.commands.decisions import decision_store, decisions_option
+from engine.commands.out_file import check_out_file
 from engine.errors import ConfigError
 from engine.pairs.id_lists import read_pair_ids
 from engine.runs import RunFolder, write_json
@@ -48,11 +49,11 @@ def main(options: argparse.Namespace) -> None:
     """Predict, save and verify, as asked."""
     folder = RunFolder.open(options.run)
     _check_places(options, folder)
-    absent = set(options.query).difference(folder.table("queries")["query_id"] if options.query else ())
-    if absent:
-        raise ConfigError(
-            "a query id of the run's queries table", repr(min(absent)), "List them with `ecif trace RUN`."
-        )
+    if options.query:
+        queries = folder.table("queries", ["query_id", "kind"])
+        absent = set(options.query).difference(queries.loc[queries["kind"] != "validation", "query_id"])
+        if absent:
+            raise ConfigError("the query id of a prediction", repr(min(absent)), "List them with `ecif trace RUN`.")
     if options.dropped:
         decided = decision_store(options, folder).current()
         pair_ids = decided.loc[decided["verdict"] == "drop", "pair_id"].tolist()
@@ -81,5 +82,4 @@ def _check_places(options: argparse.Namespace, folder: RunFolder) -> None:
             raise ConfigError("a new folder for --save", f"{place}, which exists", "Name another one.")
     if options.save and folder.config.tier == "lora" and folder.config.log_logit_scale:
         raise ConfigError("a run without --log-logit-scale", "a studied temperature", "An adapter cannot hold it.")
-    if options.out and Path(options.out).is_dir():
-        raise ConfigError("a file for --out", f"{options.out}, which is a folder", "Name a file.")
+    check_out_file("--out", options.out)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from engine.errors import PairsError
+from engine.pairs.readers.delimited import DelimitedReader
 from engine.spreadsheets import unguarded
 
 
 def read_pair_ids(path: str | Path) -> list[str]:
-    """Pair ids from a .csv with a pair_id column (guards of spreadsheets taken off), or from a text, one per line.
+    """Pair ids from a .csv or .tsv with a pair_id column (guards of spreadsheets taken off), or one per line of text.
 
     Raises:
-        PairsError: if the file cannot be read.
+        PairsError: if the file, or a row of it, cannot be read.
     """
     try:
-        if str(path).endswith(".csv"):
-            with Path(path).open(encoding="utf-8-sig", newline="") as file:
-                cells = [row["pair_id"] for row in csv.DictReader(file)]
-            return [unguarded(cell.strip()) for cell in cells if cell and cell.strip()]
-        return [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+        if Path(path).suffix.lower() in (".csv", ".tsv"):
+            return _of_table(Path(path))
+        return [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
         raise PairsError(
             "a .csv with a pair_id column, or a text file with one id per line", f"{path} ({error})", "Check the file."
         ) from error
+
+
+def _of_table(path: Path) -> list[str]:
+    reader = DelimitedReader()
+    if "pair_id" not in reader.columns(path):
+        raise ValueError("no column pair_id")
+    found = []
+    for number, row in enumerate(reader.rows(path, ["pair_id"]), start=1):
+        if row.problem:  # passed over, its pair would silently stay
+            raise ValueError(f"row {number}: {row.problem}")
+        found.append(unguarded(row.values["pair_id"].strip()))
+    return [pair_id for pair_id in found if pair_id]

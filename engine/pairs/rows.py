@@ -25,7 +25,10 @@ SPLITS = {
 }
 """values of a split column, in any case, and what they mean"""
 
+MAX_ID_CHARACTERS = 240
+"""with the name of a split in front, a store of decisions still keeps it"""
 NO_CAPTION = "The caption is empty."
+LONG_ID = f"The pair_id is longer than {MAX_ID_CHARACTERS} characters."
 BAD_SPLIT = "The split is none of train, validation, test."
 NOT_UTF_8 = "The {} is not valid UTF-8 text."
 HAS_NUL = "The {} contains a NUL character."
@@ -119,6 +122,8 @@ def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> 
         row.reason = NO_CAPTION
     elif "split" in columns and row.split is None:
         row.reason = BAD_SPLIT
+    elif len(row.pair_id or "") > MAX_ID_CHARACTERS:
+        row.reason = LONG_ID
     elif raw.features_hash:
         row.seen = of_features(raw.features_hash)
     else:

@@ -107,8 +107,7 @@ class BlindStore:
             DecisionsError: if the database cannot be opened, read or made.
         """
         engine = open_database(place)
-        with database_errors(shown(place)):
-            make_tables(engine, METADATA)
+        make_tables(engine, shown(place), METADATA)
         return cls(engine, shown(place))
 
     def seed(self, items: Sequence[BlindItem]) -> int:

@@ -79,16 +79,35 @@ def open_database(place: str | Path) -> Engine:
     with database_errors(shown(place)):
         url = _address(str(place))
         engine = _engine(url)
-        make_tables(engine, TABLE.metadata)
+        make_tables(engine, shown(place), TABLE.metadata)
         with engine.connect() as connection:
             connection.execute(TABLE.select().limit(1))
     return engine
 
 
-def make_tables(engine: Engine, tables: MetaData) -> None:
-    """Make those of `tables` that the database has not; several may try at once."""
-    if not all(inspect(engine).has_table(name) for name in tables.tables):
-        in_one_transaction(engine, tables.create_all)
+def make_tables(engine: Engine, place: str, tables: MetaData) -> None:
+    """Make those of `tables` that the database has not; several may try at once.
+
+    Args:
+        engine: of the database.
+        place: how it is named in errors.
+        tables: with all their columns.
+
+    Raises:
+        DecisionsError: if the database refuses, or has a table of this name that lacks a column.
+    """
+    with database_errors(place):
+        if not all(inspect(engine).has_table(name) for name in tables.tables):
+            in_one_transaction(engine, tables.create_all)
+        found = inspect(engine)
+        for name, table in tables.tables.items():
+            absent = set(table.columns.keys()) - {column["name"] for column in found.get_columns(name)}
+            if absent:
+                raise DecisionsError(
+                    f"a table {name} with the columns of this version at {place}",
+                    f"one without {', '.join(sorted(absent))}",
+                    "Another version or program made it: name another place with --decisions.",
+                )
 
 
 def shown(place: str | Path) -> str:

@@ -1,7 +1,8 @@
 """The store of decisions: append-only, safe for several writers, undone by appending.
 
 A row is a decision or an undo of an earlier row; no row is ever changed or deleted.
-What stands for a pair is its latest decision that nobody has undone.
+What stands for a pair is its latest decision that nobody has undone. An undo that found nothing to take back is kept
+too, so that it takes nothing back when it comes again.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class DecisionStore:
         """Take back this annotator's latest decision on a pair that still stands.
 
         Returns:
-            Whether there was one; True as well if this very undo was stored before.
+            Whether there was one; the same if this very undo comes again, which then takes nothing back.
 
         Raises:
             DecisionsError: if the database refuses, or `client_key` names something else.
@@ -163,11 +164,10 @@ class DecisionStore:
             known = connection.execute(select(TABLE).where(TABLE.c.client_key == client_key)).mappings().first()
             if known is not None:
                 _refuse_other_use(row, dict(known))
-                return True
+                return known["undone_id"] is not None
             mine = (TABLE.c.pair_id == pair_id) & (TABLE.c.annotator == annotator)
             latest = connection.scalar(select(func.max(TABLE.c.id)).where(mine & standing()))
-            if latest is not None:
-                connection.execute(TABLE.insert().values(**row, undone_id=latest, decided_at=_now()))
+            connection.execute(TABLE.insert().values(**row, undone_id=latest, decided_at=_now()))
             return latest is not None
 
         with database_errors(self.place):
@@ -238,12 +238,13 @@ class DecisionStore:
         return self._latest(theirs, pair_ids, TABLE.c.pair_id, TABLE.c.annotator)
 
     def history(self, pair_id: str | None = None) -> pd.DataFrame:
-        """Every row ever written, undos included, in order; of one pair if `pair_id` is given.
+        """Every decision and every undo that took one back, in order; of one pair if `pair_id` is given.
 
         Raises:
             DecisionsError: if the database cannot be read.
         """
-        query = select(TABLE).order_by(TABLE.c.id)
+        took_back = (TABLE.c.kind == "decision") | TABLE.c.undone_id.is_not(None)
+        query = select(TABLE).where(took_back).order_by(TABLE.c.id)
         return self._frame(query if pair_id is None else query.where(TABLE.c.pair_id == pair_id))
 
     def revision(self) -> int:
@@ -288,7 +289,8 @@ def _row(decision: Decision) -> dict[str, object]:
 
 
 def _refuse_other_use(undo: dict[str, str], known: dict[str, object]) -> None:
-    if any(known[name] != value for name, value in undo.items()):
+    # the annotator may be another: a log comes again under a name that was changed meanwhile
+    if any(known[name] != undo[name] for name in ("kind", "pair_id")):
         raise DecisionsError(
             f"a client_key of its own for the undo on {undo['pair_id']}",
             f"one that names the {known['kind']} on {known['pair_id']}",

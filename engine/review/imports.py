@@ -104,6 +104,13 @@ def _rows(path: Path, pair_ids: frozenset[str]) -> Iterator[tuple[dict[str, Any]
     if path.suffix.lower() == ".json":
         yield from ((_by_meaning(cells), problem) for cells, problem in label_studio_rows(path))
         return
+    try:
+        yield from _table_rows(path, pair_ids)
+    except OSError as error:
+        raise DecisionsError("a readable file", f"{path} ({error.strerror})", "Check its permissions.") from error
+
+
+def _table_rows(path: Path, pair_ids: frozenset[str]) -> Iterator[tuple[dict[str, Any], str | None]]:
     reader = reader_for(path)
     columns = reader.columns(path)
     if not {"pair_id"} & set(columns) or not {*NAMES["verdict"]} & set(columns):

@@ -129,11 +129,18 @@ def num_decided() -> ScalarSelect[int]:
     return number.where(rows.c.pair_id == PAIRS.c.pair_id, standing(rows)).correlate(PAIRS).scalar_subquery()
 
 
-def is_held(queue_id: int, at: float, annotator: str | None = None) -> Exists:
-    """Whether a row of `PAIRS` is held, by this annotator if one is named."""
+def num_deciding(queue_id: int, at: float) -> ScalarSelect[int]:
+    """How many annotators hold a row of `PAIRS` and have still to decide it."""
     lease = LEASES.alias()
-    own = () if annotator is None else (lease.c.annotator == annotator,)
-    return exists().where(_lease_on_pair(lease, queue_id, at), *own).correlate(PAIRS)
+    still_to = ~has_decided(lease.c.pair_id, lease.c.annotator)
+    number = select(func.count()).select_from(lease).where(_lease_on_pair(lease, queue_id, at), still_to)
+    return number.correlate(PAIRS).scalar_subquery()
+
+
+def is_held(queue_id: int, at: float, annotator: str) -> Exists:
+    """Whether this annotator holds a row of `PAIRS`."""
+    lease = LEASES.alias()
+    return exists().where(_lease_on_pair(lease, queue_id, at), lease.c.annotator == annotator).correlate(PAIRS)
 
 
 def held(connection: Connection, queue_id: int, annotator: str, at: float) -> list[str]:
@@ -146,19 +153,11 @@ def free(
     connection: Connection, queue_id: int, annotator: str, at: float, among: Container[str] | None
 ) -> Iterator[str]:
     """Pairs with a place left for this annotator, in the queue's order; only those in `among`."""
-    lease = LEASES.alias()
-    holding = (
-        select(func.count())
-        .select_from(lease)
-        .where(_lease_on_pair(lease, queue_id, at), ~has_decided(lease.c.pair_id, lease.c.annotator))
-        .correlate(PAIRS)
-        .scalar_subquery()
-    )
     open_for_them = (
         (PAIRS.c.queue_id == queue_id)
         & ~has_decided(PAIRS.c.pair_id, annotator)
         & ~is_held(queue_id, at, annotator)
-        & (num_decided() + holding < PAIRS.c.needed)
+        & (num_decided() + num_deciding(queue_id, at) < PAIRS.c.needed)
     )
     last = 0
     while True:

@@ -29,7 +29,6 @@ from engine.review.queue_tables import (
     free,
     has_decided,
     held,
-    is_held,
     known,
     let_go,
     locked,
@@ -38,6 +37,7 @@ from engine.review.queue_tables import (
     moment,
     now,
     num_decided,
+    num_deciding,
     prolong,
 )
 
@@ -54,9 +54,9 @@ class Progress:
     pairs: int
     """ever put there"""
     to_do: int
-    """need an annotator, and nobody holds them"""
+    """need another decision, and nobody who is to give it holds them"""
     handed_out: int
-    """need another decision, and somebody holds them"""
+    """need another decision, and somebody who has not decided holds them"""
     done: int
     """decided by as many annotators as they need"""
 
@@ -84,8 +84,7 @@ class QueueStore:
             DecisionsError: if the database cannot be opened, read or made.
         """
         engine = open_database(place)
-        with database_errors(shown(place)):
-            make_tables(engine, METADATA)
+        make_tables(engine, shown(place), METADATA)
         return cls(engine, shown(place))
 
     def make(self, queue: str, annotator: str, overlap: int = 1, overlap_share: float = 1.0) -> bool:
@@ -262,9 +261,8 @@ class QueueStore:
 
         def count(connection: Connection) -> Progress:
             queue_id, at = known(connection, queue), now(connection)
-            state = case(
-                (num_decided() >= PAIRS.c.needed, "done"), (is_held(queue_id, at), "handed_out"), else_="to_do"
-            )
+            is_done, is_held = num_decided() >= PAIRS.c.needed, num_deciding(queue_id, at) > 0
+            state = case((is_done, "done"), (is_held, "handed_out"), else_="to_do")
             states = select(state.label("state")).where(PAIRS.c.queue_id == queue_id).subquery()
             query = select(states.c.state, func.count()).group_by(states.c.state)
             found = dict(connection.execute(query).all())

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Ta
 
 from engine.errors import DecisionsError
 from engine.review.database import database_errors, in_one_transaction, make_tables, open_database, shown
+from engine.review.decisions import check_annotator, check_text
 
 MAX_NAME_CHARACTERS = 80
 MAX_LINK_CHARACTERS = 10_000
@@ -64,8 +65,7 @@ class SavedFilterStore:
             DecisionsError: if the database cannot be opened, read or made.
         """
         engine = open_database(place)
-        with database_errors(shown(place)):
-            make_tables(engine, TABLE.metadata)
+        make_tables(engine, shown(place), TABLE.metadata)
         return cls(engine, shown(place))
 
     def save(self, name: str, link: str, saved_by: str) -> bool:
@@ -80,17 +80,22 @@ class SavedFilterStore:
             Whether the name is new.
 
         Raises:
-            DecisionsError: if the name or the link is empty or too long, or the database refuses.
+            DecisionsError: if the name or the link is empty, too long or no text that a database keeps, nobody is
+                named, or the database refuses.
         """
         name = name.strip()
-        if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        if not 0 < len(name) <= MAX_NAME_CHARACTERS:
             raise DecisionsError(
                 f"a name of 1 to {MAX_NAME_CHARACTERS} characters", f"{len(name)}", "Choose another name."
             )
+        if not name.isprintable():
+            raise DecisionsError("a name of visible characters", repr(name), "Take the others out.")
         if not 0 < len(link) <= MAX_LINK_CHARACTERS:
             raise DecisionsError(
                 f"filters of 1 to {MAX_LINK_CHARACTERS:,} characters", f"{len(link):,}", "Choose fewer labels."
             )
+        check_text("filters", link, MAX_LINK_CHARACTERS)
+        check_annotator(saved_by)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
         def replace(connection: Connection) -> bool:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,8 +28,11 @@ ARGUMENTS = [
 
 def serve(runs: Path) -> tuple[subprocess.Popen, str]:
     """Start the dashboard as a user would; returns when it answers."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
     process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", "8700", "--no-browser"],
+        [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", port, "--no-browser"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

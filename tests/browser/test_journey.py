@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from browser.conftest import serve
 from browser.test_gallery import TILES, loaded_pictures, wait_for
+from csv_exports import read_csv_export
 
 from engine.review import DecisionStore
-from engine.review.exports import read_csv_export
 
 pytestmark = pytest.mark.browser
 

@@ -3,6 +3,7 @@
 import pytest
 
 from dashboard.components.gallery import read_log
+from engine.review import Decision
 
 GOOD = {
     "session": "abcdef0123456789",
@@ -53,3 +54,13 @@ def test_odd_times_and_durations_do_not_stop_a_decision() -> None:
     action = read_log([{**GOOD, "decided_at": "yesterday", "seconds_spent": -4}], {})[0]
     assert action.seconds_spent is None
     assert action.decided_at.startswith("20")
+
+
+@pytest.mark.parametrize("typed", ["a red\0 bus", "a red\ud83d bus", "\udc00a red bus\0\0"])
+def test_a_caption_comes_without_what_no_store_takes_so_that_the_log_is_not_refused_for_ever(typed: str) -> None:
+    (action,) = read_log([{**GOOD, "verdict": "relabel", "new_caption": typed}], {})
+    assert action.new_caption == "a red bus"
+    Decision("p1", "relabel", "ana", action.decided_at, action.client_key, action.new_caption)  # does not raise
+    assert read_log([{**GOOD, "verdict": "relabel", "new_caption": "\0 \ud83d"}], {}) == []
+    (whole,) = read_log([{**GOOD, "verdict": "relabel", "new_caption": "a fox 👍"}], {})
+    assert whole.new_caption == "a fox 👍"

@@ -10,6 +10,7 @@ from PIL import Image
 from engine.pairs import RejectedImage, image_path, images, read_pair_table, rows
 from engine.pairs.ids import REPEATED_ID
 from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS
+from engine.review.decisions import MAX_ID_CHARACTERS
 
 
 @pytest.fixture
@@ -114,6 +115,15 @@ def test_the_second_row_with_a_pair_id_is_rejected_but_not_if_the_first_was(pict
     assert found.pairs[["pair_id", "caption"]].to_numpy().tolist() == [["x", "one"], ["y", "four"]]
     assert found.rejects["row"].tolist() == [2, 3, 5]
     assert found.rejects["reason"].tolist() == [REPEATED_ID, rows.NO_CAPTION, REPEATED_ID]
+
+
+def test_an_id_that_no_store_of_decisions_keeps_is_rejected(picture, table):
+    image, longest = picture("a.png"), "x" * rows.MAX_ID_CHARACTERS
+    given = [{"pair_id": one, "image": image, "caption": f"a cat {len(one)}"} for one in (longest, longest + "x")]
+    found = read_pair_table(table(given))
+    assert found.pairs["pair_id"].tolist() == [longest]
+    assert found.rejects["reason"].tolist() == [rows.LONG_ID]
+    assert len(f"validation-{longest}") <= MAX_ID_CHARACTERS  # as the second of two tables gets it
 
 
 def test_split_values_are_known_or_rejected(picture, table):

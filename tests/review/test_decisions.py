@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from engine.errors import DecisionsError
 from engine.review import Decision, DecisionStore, database
+from engine.review.queues import QueueStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,6 +68,23 @@ def test_undo_brings_back_the_decision_before_and_is_itself_idempotent(store: De
     assert standing(store) == {}
     assert not store.undo("a", "ana", "u3")
     assert store.history("a")["kind"].tolist() == ["decision", "decision", "undo", "undo"]
+
+
+def test_an_undo_that_found_nothing_takes_nothing_back_when_it_comes_again(store: DecisionStore) -> None:
+    assert not store.undo("a", "ana", "u1")
+    store.append([decision("a", "drop")])
+    assert not store.undo("a", "ana", "u1")
+    assert standing(store) == {"a": "drop"}
+    assert store.history()["kind"].tolist() == ["decision"]
+    assert store.undo("a", "ana", "u2") and standing(store) == {}
+
+
+def test_a_log_that_comes_again_under_another_name_changes_nothing(store: DecisionStore) -> None:
+    store.append([decision("a", "drop", annotator="ben", key="of-ben")])
+    for name in ("ana", "ben"):
+        store.append([decision("a", "keep", annotator=name, key="s-1")])
+        assert store.undo("a", name, "s-2")
+    assert store.current()[["annotator", "verdict"]].values.tolist() == [["ben", "drop"]]
 
 
 def test_nobody_undoes_what_another_person_decided(store: DecisionStore) -> None:
@@ -123,6 +141,23 @@ def test_a_file_that_is_no_database_is_said_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(DecisionsError, match=r"decisions\.sqlite"):
         DecisionStore.open(path)
     assert path.read_text().startswith("these are my notes")
+
+
+def test_tables_of_another_version_are_said_and_left_alone(place: str | Path) -> None:
+    store = QueueStore.open(place)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE review_leases DROP COLUMN until")
+        connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN suspicion")
+        connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN run_id")
+    for opened in (DecisionStore, QueueStore):
+        with pytest.raises(DecisionsError, match=r"table decisions .* got one without run_id, suspicion.* --decisions"):
+            opened.open(place)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE decisions ADD COLUMN suspicion REAL")
+        connection.exec_driver_sql("ALTER TABLE decisions ADD COLUMN run_id TEXT")
+    assert DecisionStore.open(place).current().empty
+    with pytest.raises(DecisionsError, match=r"table review_leases .* got one without until"):
+        QueueStore.open(place)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -212,6 +247,9 @@ def test_an_undo_says_when_and_needs_a_key_of_its_own(store: DecisionStore) -> N
     store.append([decision("a", "drop", key="k")])
     with pytest.raises(DecisionsError, match="of its own"):
         store.undo("a", "ana", "k")
+    store.undo("b", "ana", "of-b")
+    with pytest.raises(DecisionsError, match="of its own"):
+        store.undo("a", "ana", "of-b")
     assert standing(store) == {"a": "drop"}
     assert store.undo("a", "ana", "u")
     assert store.history()["decided_at"].notna().all()

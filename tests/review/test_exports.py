@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from csv_exports import read_csv_export
 
 from engine.commands.export import WHICH as CHOICES
 from engine.config import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.review import Decision, DecisionStore
-from engine.review.exports import COLUMNS, EXPORTS, WHICH, preview, read_csv_export, rows, write_export
+from engine.review.exports import COLUMNS, EXPORTS, WHICH, preview, rows, write_export
 from engine.runs import FORMAT_VERSION, RunFolder, write_json, write_table
 from engine.spreadsheets import DANGEROUS
 
@@ -156,13 +157,6 @@ def test_lines_end_with_a_newline_only(run: RunFolder, store: DecisionStore, tmp
     assert content.endswith(b"\n") and b"\r" not in content
 
 
-@pytest.mark.parametrize("content", ["", "pair_id,influence\na\n", "pair_id,influence\na,much\n"])
-def test_a_damaged_export_is_said_when_read(tmp_path: Path, content: str) -> None:
-    (tmp_path / "out.csv").write_text(content)
-    with pytest.raises(ConfigError, match="Export it again"):
-        read_csv_export(tmp_path / "out.csv")
-
-
 def test_a_store_without_decisions_exports_nothing_or_every_pair(run: RunFolder, tmp_path: Path) -> None:
     empty = DecisionStore.open(tmp_path / "empty.sqlite")
     assert write_export(run, empty, "csv", tmp_path / "out.csv", "decided").rows == 0
@@ -201,6 +195,20 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(
     assert not list(tmp_path.glob("*.csv*"))
 
 
+@pytest.mark.parametrize("format", ["csv", "label-studio"])
+def test_a_folder_of_somebody_else_is_left_as_it_was(
+    run: RunFolder, store: DecisionStore, tmp_path: Path, format: str
+) -> None:
+    for name in ("mine", "new.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("older")
+    for name in ("mine", "new"):
+        with pytest.raises(ConfigError, match="choose another"):
+            write_export(run, store, format, tmp_path / name)
+    assert [len(list((tmp_path / name).iterdir())) for name in ("mine", "new.part")] == [1, 1]
+    assert not (tmp_path / "new").exists() and not list(tmp_path.glob("*.provenance.json"))
+
+
 @pytest.mark.parametrize("format", EXPORTS)
 def test_a_full_disk_leaves_nothing_and_the_old_file_as_it_was(
     run: RunFolder, store: DecisionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
@@ -219,6 +227,17 @@ def test_a_full_disk_leaves_nothing_and_the_old_file_as_it_was(
         write_export(run, store, format, folder / "mine")
     assert [one.name for one in folder.iterdir()] == ["mine"]
     assert (folder / "mine").read_text() == "older"
+
+
+def test_a_folder_never_takes_the_place_of_a_file_and_nothing_is_left_beside_it(
+    run: RunFolder, store: DecisionStore, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("older")
+    with pytest.raises(StorageError):
+        write_export(run, store, "label-studio", tmp_path / "out" / "mine")
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["mine"]
+    assert (tmp_path / "out" / "mine").read_text() == "older"
 
 
 def test_without_room_for_its_provenance_nothing_is_written(

@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from exported import CAPTIONS, FINAL, NEW_CAPTIONS, Setting, decided_store, hostile_run, hostile_table, write_source
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, PairsError
 from engine.pairs import check_pairs, load_data_set
+from engine.pairs.readers import reader_for
+from engine.review import Decision, DecisionStore
 from engine.review.exports import EXPORTS, preview, write_export
-from engine.runs import RunFolder
+from engine.runs import RunFolder, write_table
 
 
 def of_table(folder: Path, name: str, drop: tuple[str, ...] = ()) -> Setting:
@@ -29,6 +31,11 @@ def cleaned(setting: Setting, run: RunFolder | None = None) -> Path:
     path = setting.folder / "data" / EXPORTS["cleaned"].file_name(run or setting.run)
     write_export(run or setting.run, setting.store, "cleaned", path)
     return path
+
+
+def drop(store: DecisionStore, *pair_ids: str) -> None:
+    at = "2026-01-02T00:00:00+00:00"
+    store.append([Decision(one, "drop", "ana", at, f"drop-{one}") for one in pair_ids])
 
 
 @pytest.mark.parametrize("name", ["pairs.csv", "pairs.tsv", "pairs.jsonl", "pairs.parquet"])
@@ -101,6 +108,50 @@ def test_several_tables_become_a_folder_of_tables(tmp_path: Path) -> None:
     again = load_data_set(*(tmp_path / "data" / names[at] for at in (0, 2, 1))).pairs
     assert dict(zip(again["pair_id"], again["caption"], strict=True)) == FINAL
     assert again["split"].tolist() == [splits[int(one[1:])] for one in again["pair_id"]]
+
+
+@pytest.mark.parametrize("name", ["pairs.csv", "pairs.jsonl", "pairs.parquet"])
+def test_a_table_whose_pairs_are_all_dropped_is_an_empty_table(tmp_path: Path, name: str) -> None:
+    setting = of_table(tmp_path, name)
+    drop(setting.store, *setting.table["pair_id"])
+    path = cleaned(setting)
+    with pytest.raises(PairsError, match="none in"):
+        check_pairs(path)
+    assert reader_for(path).columns(path) == ([] if name == "pairs.jsonl" else list(setting.table.columns))
+
+
+def test_of_several_tables_one_without_a_pair_left_is_not_written_and_said(tmp_path: Path) -> None:
+    table = hostile_table(tmp_path / "data")
+    sources = {str(tmp_path / "data" / name): part for name, part in (("a.csv", table[:8]), ("b.csv", table[8:]))}
+    for source, part in sources.items():
+        write_source(Path(source), part)
+    setting = Setting(hostile_run(tmp_path / "run", sources), decided_store(tmp_path / "d.sqlite"), table, tmp_path)
+    drop(setting.store, *table["pair_id"][:8])
+    written = write_export(setting.run, setting.store, "cleaned", tmp_path / "out")
+    assert written.rows == 12 and [one.name for one in (tmp_path / "out").iterdir()] == ["b-clean.csv"]
+    assert written.notes[1:] == (f"No pair of {tmp_path / 'data' / 'a.csv'} stays.",)
+
+
+def test_a_table_that_was_read_twice_is_refused_before_it_is_written_over(tmp_path: Path) -> None:
+    table = hostile_table(tmp_path / "data")
+    one, other = str(tmp_path / "data" / "a.csv"), str(tmp_path / "data" / "b.csv")
+    write_source(Path(one), table)
+    write_source(Path(other), table)
+    run = hostile_run(tmp_path / "run", {one: table, other: table})
+    pairs = run.table("pairs")
+    write_table(run.path / "pairs.parquet", pd.concat([pairs[:20], pairs[20:], pairs[:5]], ignore_index=True))
+    with pytest.raises(ConfigError, match=r"a\.csv twice"):
+        write_export(run, decided_store(tmp_path / "d.sqlite"), "cleaned", tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("format", ["cleaned", "csv", "hf"])
+def test_the_table_of_the_run_is_never_written_over(setting: Setting, format: str) -> None:
+    source = setting.folder / "data" / "pairs.csv"
+    before = source.read_bytes()
+    with pytest.raises(ConfigError, match="the table of the run"):
+        setting.export(format, "data/../data/pairs.csv")
+    assert source.read_bytes() == before and [one.name for one in source.parent.glob("pairs*")] == ["pairs.csv"]
 
 
 def test_a_table_that_was_changed_since_the_run_is_not_cleaned(setting: Setting) -> None:

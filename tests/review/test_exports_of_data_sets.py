@@ -55,7 +55,6 @@ def datasets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 def test_hugging_face_loads_images_and_captions_from_the_folder(setting: Setting, datasets, tmp_path: Path) -> None:
     setting.export("hf", "data/metadata.jsonl")
-    (setting.folder / "data" / "metadata.jsonl.provenance.json").unlink()
     table = datasets.load_dataset(
         "imagefolder", data_dir=str(setting.folder / "data"), split="train", cache_dir=str(tmp_path / "cache")
     )

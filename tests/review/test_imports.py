@@ -1,5 +1,6 @@
 """Decisions made elsewhere: understood, stored once, or reported with their row and reason; never half."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,20 @@ def test_a_file_that_is_no_table_of_decisions_is_said(
         import_decisions(run, store, tmp_path / "none.csv", "ana")
 
 
+@pytest.mark.parametrize("name", ["made.csv", "made.jsonl", "made.json"])
+def test_a_file_that_may_not_be_read_is_said(
+    run: RunFolder, store: DecisionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = written(tmp_path / name, "pair_id,verdict\n")
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(DecisionsError, match="Permission denied"):
+        import_decisions(run, store, path, "ana")
+
+
 def test_the_command_says_what_became_of_the_rows(
     run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -221,3 +236,16 @@ def test_the_command_says_what_became_of_the_rows(
     assert stands(DecisionStore.open(run.path.parent / "decisions.sqlite")) == {"p0": ("drop", None, "ana")}
     path.write_text("pair_id,verdict\nx,keep\n")
     assert main(["import", str(run.path), str(path)]) == 1
+
+
+def test_an_account_without_a_name_is_asked_who_decided(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4242")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    path = written(tmp_path / "made.csv", "pair_id,verdict\np0,drop\n")
+    assert main(["import", str(run.path), str(path)]) == 1
+    assert "--annotator" in capsys.readouterr().err
+    assert main(["import", str(run.path), str(path), "--annotator", "ana"]) == 0

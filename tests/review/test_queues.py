@@ -118,6 +118,9 @@ def test_a_pair_that_needs_two_goes_to_two_and_not_to_a_third(store: QueueStore)
     assert store.take("shared", "cleo", 2) == []
     assert store.progress("shared") == Progress(pairs=2, to_do=0, handed_out=2, done=0)
     assert store.shared("shared") == []
+    store.release("shared", "ben")  # ana holds what she has decided, which keeps nobody from it
+    assert store.progress("shared") == Progress(pairs=2, to_do=1, handed_out=1, done=0)
+    assert store.take("shared", "ben", 2) == ["p0", "p1"]
     decide(store, "ben", "p0")
     assert store.shared("shared") == ["p0"]
     assert store.progress("shared") == Progress(pairs=2, to_do=0, handed_out=1, done=1)
@@ -173,7 +176,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_stored(store: QueueStore) -> N
 
 
 TAKER = """
-import sys
+import sys, time
 from engine.review import Decision, DecisionStore
 from engine.review.queues import QueueStore
 place, name = sys.argv[1:]
@@ -182,6 +185,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 while taken := queues.take("review", name, 7):
     print(*taken, flush=True)
+    time.sleep(0.05)  # a person takes longer; who waits for SQLite looks again only after some milliseconds
     decisions.append([
         Decision(pair_id=one, verdict="keep", annotator=name, decided_at="t", client_key=f"{name}-{one}")
         for one in taken[:5]

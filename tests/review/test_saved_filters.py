@@ -40,11 +40,23 @@ def test_what_is_deleted_is_gone_and_only_that(store: SavedFilterStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "link"), [(" ", "show=all"), ("x" * 81, "show=all"), ("a\nb", "show=all"), ("a", ""), ("a", "x" * 10_001)]
+    ("name", "link", "who", "said"),
+    [
+        (" ", "show=all", "ana", "1 to 80 characters"),
+        ("x" * 81, "show=all", "ana", "1 to 80 characters"),
+        ("a\nb", "show=all", "ana", "visible characters"),
+        ("a\ud83d", "show=all", "ana", "visible characters"),
+        ("a", "", "ana", "filters"),
+        ("a", "x" * 10_001, "ana", "fewer labels"),
+        ("a", "words=\0", "ana", "NUL"),
+        ("a", "show=all", " ", "annotator's name"),
+    ],
 )
-def test_a_name_or_link_that_makes_no_sense_is_refused(store: SavedFilterStore, name: str, link: str) -> None:
-    with pytest.raises(DecisionsError, match="Expected"):
-        store.save(name, link, "ana")
+def test_what_makes_no_sense_is_refused_and_said(
+    store: SavedFilterStore, name: str, link: str, who: str, said: str
+) -> None:
+    with pytest.raises(DecisionsError, match=said):
+        store.save(name, link, who)
     assert store.all() == []
 
 

@@ -20,12 +20,14 @@ from typing import Any
 import streamlit as st
 
 from engine.review import VERDICTS
+from engine.review.decisions import MAX_CAPTION_CHARACTERS, MAX_ID_CHARACTERS
 
 HERE = Path(__file__).resolve().parent
 ACKNOWLEDGED, SERVER = "gallery_acknowledged", "gallery_server"
 SESSION = re.compile(r"[0-9a-f-]{8,64}")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of characters: no store takes them, and a log that holds one would be refused for ever"""
 OTHER_ACTS = ("undo", "queue")
-MAX_CAPTION_CHARACTERS = 10_000
 MAX_ACTIONS = 5_000
 MAX_SEQUENCE = 2**53
 SCRIPTS = ("parts", "log", "acts", "tile", "selection", "editor", "zoom", "turn", "keys", "gallery")
@@ -207,9 +209,12 @@ def _action(entry: dict[str, Any]) -> Action | None:
         return None
     if not isinstance(sequence, int) or isinstance(sequence, bool) or not 1 <= sequence < MAX_SEQUENCE:
         return None
-    if not isinstance(pair_id, str) or not 0 < len(pair_id) <= 256 or verdict not in (*VERDICTS, *OTHER_ACTS):
+    if not isinstance(pair_id, str) or not 0 < len(pair_id) <= MAX_ID_CHARACTERS:
         return None
-    has_caption = isinstance(caption, str) and caption.strip() != "" and len(caption) <= MAX_CAPTION_CHARACTERS
+    if verdict not in (*VERDICTS, *OTHER_ACTS):
+        return None
+    caption = UNSTORABLE.sub("", caption) if isinstance(caption, str) else ""
+    has_caption = caption.strip() != "" and len(caption) <= MAX_CAPTION_CHARACTERS
     if (verdict == "relabel") != has_caption:
         return None
     spent = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= 86_400 else None

@@ -1,6 +1,5 @@
 """Exports of decisions: one format is one file here and one line in `EXPORTS`. No torch."""
 
-from engine.review.exports.csv import read_csv_export
 from engine.review.exports.formats import EXPORTS
 from engine.review.exports.interface import Exporter, Words, Written
 from engine.review.exports.label_studio import IMAGE_ROOT
@@ -16,10 +15,9 @@ __all__ = [
     # what is exported
     "WHICH",
     "COLUMNS",
-    # writing and reading
+    # writing
     "write_export",
     "Written",
     "preview",
     "Preview",
-    "read_csv_export",
 ]

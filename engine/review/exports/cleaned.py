@@ -39,9 +39,10 @@ class CleanedExport:
         """Walk each original table and the rows that stay side by side.
 
         Raises:
-            ConfigError: if a table is not there, has changed since the run, or holds features instead of images.
+            ConfigError: if a table is not there, has changed since the run, was read twice, or holds features instead
+                of images.
         """
-        sources, rows = origin.images.sources, 0
+        sources, rows, with_rows = origin.images.sources, 0, set[str]()
         for source in sources:
             _must_be_readable(source)
         names = dict(zip(sources, _free_names(sources), strict=True))
@@ -49,9 +50,13 @@ class CleanedExport:
             path.mkdir()
         staying = (record for chunk in chunks for record in records(chunk))
         for source, of_source in itertools.groupby(staying, key=lambda record: record["source"]):
-            table = path if len(sources) == 1 else path / names[source]
-            rows += _written(source, of_source, table)
-        return Written(rows, (_where(sources, names),))
+            if source in with_rows:
+                raise ConfigError("tables that were read once each", f"{source} twice", "Export the drop list instead.")
+            with_rows.add(source)
+            rows += _written(source, of_source, path if len(sources) == 1 else path / names[source])
+        if len(sources) == 1 and not with_rows:
+            _written(sources[0], iter(()), path)
+        return Written(rows, (_where(sources, names), *_nothing_left(sources, with_rows)))
 
 
 def sources_of(run: RunFolder) -> tuple[str, ...]:
@@ -89,6 +94,10 @@ def _free_names(sources: tuple[str, ...]) -> list[str]:
     """File names of the tables; those that another table has too get their number in front."""
     names = [_clean_name(source) for source in sources]
     return [name if names.count(name) == 1 else f"{at}-{name}" for at, name in enumerate(names, 1)]
+
+
+def _nothing_left(sources: tuple[str, ...], with_rows: set[str]) -> tuple[str, ...]:
+    return tuple(f"No pair of {source} stays." for source in sources if source not in with_rows)
 
 
 def _where(sources: tuple[str, ...], names: dict[str, str]) -> str:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.errors import ConfigError
 from engine.review.exports.interface import Origin, Words, Written
 from engine.review.exports.rows import COLUMNS, WHICH, records
 from engine.runs import RunFolder
-from engine.spreadsheets import guarded, unguarded
+from engine.spreadsheets import guarded
 
 NUMBERS = {
     **dict.fromkeys(("suspicion", "influence", "influence_positive", "influence_negative"), float),
@@ -57,29 +56,5 @@ def csv_line(cells: Sequence[object], delimiter: str = ",") -> str:
     return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
-def read_csv_export(path: str | Path) -> pd.DataFrame:
-    """Read back what `CsvExport` wrote: text without guards, `NUMBERS` as numbers, None where a cell is empty.
-
-    Raises:
-        ConfigError: if the file is no such table, or no longer.
-    """
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    names = [unguarded(name) for name in header]
-    if not names or any(len(row) != len(names) for row in rows):
-        raise ConfigError("a CSV export with as many cells in each row as in its header", str(path), "Export it again.")
-    values = [[_value(name, cell) for name, cell in zip(names, row, strict=True)] for row in rows]
-    return pd.DataFrame(values, columns=names, dtype=object)
-
-
 def _cells(values: Iterable[object]) -> list[object]:
     return ["" if value is None else guarded(value) for value in values]
-
-
-def _value(name: str, cell: str) -> object:
-    if not cell:
-        return None
-    try:
-        return NUMBERS[name](cell) if name in NUMBERS else unguarded(cell)
-    except ValueError as error:
-        raise ConfigError(f"a number in column {name}", repr(cell), "Export it again, or mend the cell.") from error

@@ -26,7 +26,7 @@ from engine.review.exports.interface import Exporter, Origin, Written
 from engine.review.exports.json_text import json_line
 from engine.review.exports.label_studio import IMAGE_ROOT
 from engine.review.exports.rows import DECIDED, chunks_of, records
-from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, storage_errors, write_json
+from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, write_json
 
 PREVIEW_ROWS, PREVIEW_LINES, PREVIEW_CHARACTERS = 5, 12, 300
 
@@ -59,18 +59,21 @@ def write_export(
         image_root: put before an image's path where the format wants an address (Label Studio).
 
     Raises:
-        ConfigError: if format, selection or place cannot be used, or the format cannot hold the rows.
+        ConfigError: if format or selection cannot be used, the place is a folder or the run's own table, or the format
+            cannot hold the rows.
         StorageError: if the disk refuses.
     """
     path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError("a new name in a folder that exists", str(path), "Make the folder, or choose another.")
+    _must_be_free(path)
     exporter, chunks, origin = _prepared(run, store, format, which, image_root)
+    for source in map(Path, origin.images.sources):
+        if source.exists() and path.exists() and path.samefile(source):
+            raise ConfigError("a new name", f"{path}, the table of the run", "Choose another; it is left as it is.")
     verdicts: Counter[str] = Counter()
-    with _removed_on_failure(path), storage_errors(path), finished_as(path) as part:
+    with _whole_or_not(path.with_name(path.name + ".provenance.json")) as said, _whole_or_not(path) as part:
         written = exporter.write(_counted(chunks, verdicts), part, origin)
         counts = {"rows": written.rows, "verdicts": dict(verdicts), "notes": list(written.notes)}
-        write_json(path.with_name(path.name + ".provenance.json"), {**origin.facts, **counts})
+        write_json(said, {**origin.facts, **counts})
     return written
 
 
@@ -131,12 +134,25 @@ def _first(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield found
 
 
+def _must_be_free(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigError("a new name in a folder that exists", str(path), "Make the folder, or choose another.")
+    part = path.with_name(path.name + ".part")
+    if part.is_dir() and not part.is_symlink():  # an export that was killed, or somebody's own: not ours to delete
+        raise ConfigError(
+            f"no folder where {path.name} is written until it is whole",
+            str(part),
+            "Delete it if an export that was broken off left it there, or choose another name.",
+        )
+
+
 @contextlib.contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    """Leave nothing half written: an export is not resumed."""
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    """`finished_as` that leaves nothing half written: an export is not resumed."""
     part = path.with_name(path.name + ".part")
     try:
-        yield
+        with finished_as(path) as place:
+            yield place
     except BaseException:
         if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part, ignore_errors=True)
