@@ -9,6 +9,7 @@ import psutil
 import pytest
 from browser.conftest import serve
 from browser.test_gallery import TILES, wait_for
+from browser.test_gallery_burst import slowness
 from synthetic_run import synthetic_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -73,12 +74,13 @@ def test_the_first_page_and_a_filter_are_there_at_once(page, large) -> None:
         first.append(time.monotonic() - started)
     page.evaluate(HELP)
     words = page.get_by_label("Words in the caption").first
-    for text in WORDS:
+    for text in (*WORDS, *WORDS):
         words.fill(text)
         filtered.append(seconds_until_changed(page, lambda: words.press("Enter")))
-    print(f"first page {median(first):.2f} s of {first}, filter {median(filtered):.3f} s of {filtered}")
-    assert median(first) <= FIRST_PAGE_SECONDS
-    assert median(filtered) <= FILTER_SECONDS
+    times_slower = slowness(page)
+    print(f"first page {median(first):.2f} s, filter {median(filtered):.3f} s; machine slow {times_slower:.1f} times")
+    assert median(first) <= FIRST_PAGE_SECONDS * times_slower
+    assert median(filtered) <= FILTER_SECONDS * times_slower
 
 
 def test_five_hundred_page_turns_leave_the_server_as_large_as_it_was(page, large) -> None:
