@@ -11,6 +11,7 @@ import pandas as pd
 from dashboard.wording import pairs_in_words
 from engine.review import Decision
 from engine.review.acts import Act
+from engine.review.decisions import MAX_CAPTION_CHARACTERS
 
 DOING = {"keep": "Keep", "drop": "Drop", "unsure": "Call unsure", "relabel": "Relabel"}
 DONE = {"keep": "kept", "drop": "dropped", "unsure": "called unsure", "relabel": "relabelled"}
@@ -21,6 +22,8 @@ def suggested_captions(
     scores: pd.DataFrame, suggestions: pd.DataFrame | None, pair_ids: Collection[str]
 ) -> dict[str, str]:
     """The best caption that is suggested for each pair and is not its own; pairs without one are left out.
+
+    So are captions that are too long for a decision.
 
     Args:
         scores: scores and pairs, indexed by pair_id; its single suggested_caption serves where the table says nothing.
@@ -36,7 +39,8 @@ def suggested_captions(
         own = suggestions[suggestions.index.isin(rows.index)]
         own = own[own["caption"].to_numpy() != rows["caption"].reindex(own.index).to_numpy()]
         found |= own["caption"][~own.index.duplicated()].to_dict()
-    return {pair_id: found[pair_id] for pair_id in rows.index if str(found.get(pair_id, "")).strip()}
+    texts = {pair_id: str(found.get(pair_id, "")) for pair_id in rows.index}
+    return {one: text for one, text in texts.items() if text.strip() and len(text) <= MAX_CAPTION_CHARACTERS}
 
 
 @dataclass(frozen=True)

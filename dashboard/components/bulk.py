@@ -19,6 +19,7 @@ from engine.runs import RunFolder
 SCOPE_WORDS = {"selected": "Selected", "page": "This page", "all": "All listed"}
 PUT_AWAY = "bulk_put_away"
 SAID = "bulk_said"
+REFUSED = "bulk_refused"
 SELECTED = "bulk_selected"
 SELECT_HELP = "Select tiles with Ctrl+click, Shift+click or Ctrl+A to decide only these."
 
@@ -68,6 +69,9 @@ def bulk_outcome(run: RunFolder) -> None:
     """
     if said := st.session_state.pop(SAID, None):
         st.toast(said, icon=":material/check:")
+    if refused := st.session_state.pop(REFUSED, None):
+        st.error("Nothing has changed: the store refused.")
+        st.text(refused)
     act = _last_act(decisions_place(), store().revision(), annotator())
     if act is None or act.run_id != run.run_id or act.name == st.session_state.get(PUT_AWAY):
         return
@@ -98,9 +102,8 @@ def _confirm(run: RunFolder, plan: Plan) -> None:
 
 
 def _decide(run: RunFolder, plan: Plan) -> bool:
-    decisions = plan.decisions(new_act(), annotator(), run.run_id, cache.train_scores(run)["suspicion"])
     try:
-        store().append(decisions)
+        store().append(plan.decisions(new_act(), annotator(), run.run_id, cache.train_scores(run)["suspicion"]))
     except EcifError as error:
         st.error("Nothing is decided: the store refused.")
         st.text(str(error))
@@ -109,11 +112,18 @@ def _decide(run: RunFolder, plan: Plan) -> bool:
 
 
 def _send(run: RunFolder, pair_ids: tuple[str, ...]) -> None:
-    st.session_state[SAID] = send_to_review(pair_ids, run.run_id)
+    try:
+        st.session_state[SAID] = send_to_review(pair_ids, run.run_id)
+    except EcifError as error:
+        st.session_state[REFUSED] = str(error)
 
 
 def _undo(act: Act) -> None:
-    number = store().undo_act(act.name, annotator())
+    try:
+        number = store().undo_act(act.name, annotator())
+    except EcifError as error:
+        st.session_state[REFUSED] = str(error)
+        return
     st.session_state[SAID] = f"{number:,} decisions are taken back."
 
 

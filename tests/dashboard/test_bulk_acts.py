@@ -30,6 +30,8 @@ def test_the_best_caption_that_is_not_the_pairs_own_is_suggested() -> None:
     assert suggested_captions(SCORES, SUGGESTIONS, "abcd") == {"a": "the red bus", "c": "a wolf", "d": "a big tent"}
     assert suggested_captions(SCORES, None, "abc") == {"a": "a bus"}
     assert suggested_captions(SCORES.drop(columns="suggested_caption"), None, "abc") == {}
+    too_long = SCORES.assign(suggested_caption=["x" * 10_001, *SCORES["suggested_caption"].iloc[1:]])
+    assert "a" in SCORES.index and "a" not in suggested_captions(too_long, None, "abc")
 
 
 def test_the_question_names_the_count_and_the_consequences_what_happens() -> None:
