@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -108,12 +110,21 @@ def test_a_job_that_could_not_begin_says_why_and_one_with_nothing_to_do_does_not
     assert ("could not begin" in words_on(app)) == (words in words_on(app)) == (printed != "{run}")
 
 
+@pytest.fixture
+def waiting_process() -> Iterator[psutil.Process]:
+    """A process that has written nothing yet; not the tests' own, which computed the sample run."""
+    process = subprocess.Popen(["sleep", "300"])
+    yield psutil.Process(process.pid)
+    process.kill()
+    process.wait()
+
+
 @pytest.mark.parametrize("is_local", [True, False])
 def test_a_run_that_is_starting_is_cancelled_from_this_machine_only(
-    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, is_local: bool
+    runs_dir: Path, waiting_process: psutil.Process, monkeypatch: pytest.MonkeyPatch, is_local: bool
 ) -> None:
     monkeypatch.setenv("ECIF_LOCAL", str(int(is_local)))
-    job = jobs.Job("a" * 12, "mine", os.getpid(), psutil.Process().create_time(), 5.0)
+    job = jobs.Job("a" * 12, "mine", waiting_process.pid, waiting_process.create_time(), 5.0)
     (runs_dir / jobs.FOLDER).mkdir()
     write_json(runs_dir / jobs.FOLDER / f"{job.job_id}.json", dataclasses.asdict(job))
     app = open_page("runs")
