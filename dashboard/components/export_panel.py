@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import tempfile
 import zipfile
@@ -141,5 +142,6 @@ def _archive(run: RunFolder, format_name: str, which: str, root: str) -> BinaryI
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             for part in sorted(Path(folder).rglob("*")):
                 file.write(part, part.relative_to(folder))
-    archive.seek(0)
-    return archive
+    reader = io.BufferedReader(archive.detach())  # Streamlit takes no file that can be written as well
+    reader.seek(0)
+    return reader
