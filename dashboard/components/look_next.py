@@ -54,6 +54,7 @@ def look_next(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame) -> 
     is_done = num_done == len(shown)
     if st.button(
         "Learn from these and propose the next",
+        key="learn_from_these",
         icon=":material/school:",
         type="primary" if is_done else "secondary",
         disabled=num_done == 0,

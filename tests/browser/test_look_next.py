@@ -43,8 +43,9 @@ def test_a_batch_is_worked_through_by_keys_stays_in_place_and_teaches_the_next(
     page.get_by_text("20 of 20 decided").wait_for()
     assert shown_pairs(page) == proposals["pair_id"].tolist()
 
-    # Done, the button is made anew in colour: a press on the old one would go with it.
-    page.get_by_test_id("stBaseButton-primary").filter(has_text="Learn from these and propose the next").click()
+    # The button is made anew when the batch is done: a press on the old one would go with it.
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
+    page.get_by_role("button", name="Learn from these and propose the next").click()
     page.get_by_text("4 were drawn at random").wait_for()
     wait_for(lambda: len(shown_pairs(page)) == 20 and not set(shown_pairs(page)) & set(proposals["pair_id"]))
 
