@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Engine, Float, Integer, MetaData, String, Table, select
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, String, Table, select
 
 from engine.errors import DecisionsError
-from engine.review.database import append_new, database_errors, make_tables, open_database, shown
+from engine.review.database import append_new, database_errors
 from engine.review.decisions import check_judgement
+from engine.review.store import Store
 
 METADATA = MetaData()
 ITEMS = Table(
@@ -85,30 +85,10 @@ class BlindAnswer:
 
 
 @dataclass(frozen=True)
-class BlindStore:
-    """An opened store of blind checks.
+class BlindStore(Store):
+    """An opened store of blind checks."""
 
-    Args:
-        engine: SQLAlchemy's.
-        place: how the store is named in errors.
-    """
-
-    engine: Engine
-    place: str
-
-    @classmethod
-    def open(cls, place: str | Path) -> BlindStore:
-        """Open the store in the database of the decisions, which is made if it is new.
-
-        Args:
-            place: a file for SQLite, or an SQLAlchemy URL.
-
-        Raises:
-            DecisionsError: if the database cannot be opened, read or made.
-        """
-        engine = open_database(place)
-        make_tables(engine, shown(place), METADATA)
-        return cls(engine, shown(place))
+    TABLES = METADATA
 
     def seed(self, items: Sequence[BlindItem]) -> int:
         """Store cards; those already stored are passed over. Returns how many are new.

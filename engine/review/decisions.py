@@ -10,10 +10,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, exists, func, select
 
 from engine.errors import DecisionsError
 from engine.review.database import (
@@ -22,9 +21,8 @@ from engine.review.database import (
     append_new,
     database_errors,
     in_one_transaction,
-    open_database,
-    shown,
 )
+from engine.review.store import Store
 
 VERDICTS = ("keep", "drop", "relabel", "unsure")
 MAX_CAPTION_CHARACTERS = 10_000
@@ -115,28 +113,8 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class DecisionStore:
-    """An opened store; threads and processes may share its database.
-
-    Args:
-        engine: SQLAlchemy's.
-        place: how the store is named in errors.
-    """
-
-    engine: Engine
-    place: str
-
-    @classmethod
-    def open(cls, place: str | Path) -> DecisionStore:
-        """Open or make a store.
-
-        Args:
-            place: a file for SQLite, or an SQLAlchemy URL.
-
-        Raises:
-            DecisionsError: if the database cannot be opened, read or made.
-        """
-        return cls(open_database(place), shown(place))
+class DecisionStore(Store):
+    """The decisions of a data set, or of several: append-only."""
 
     def append(self, decisions: Sequence[Decision]) -> int:
         """Store decisions in order, all or none; those already stored (same client_key) are passed over.

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Select, case, delete, func, select
+from sqlalchemy import Connection, Select, case, delete, func, select
 
 from engine.errors import DecisionsError
-from engine.review.database import Result, database_errors, in_one_transaction, make_tables, open_database, shown
+from engine.review.database import Result, database_errors, in_one_transaction
 from engine.review.decisions import MAX_ID_CHARACTERS, check_annotator, check_text
 from engine.review.queue_tables import (
     LEASES,
@@ -40,6 +39,7 @@ from engine.review.queue_tables import (
     num_deciding,
     prolong,
 )
+from engine.review.store import Store
 
 REVIEW = "review"
 """the queue that one key sends pairs to"""
@@ -62,30 +62,10 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class QueueStore:
-    """An opened store of queues; threads and processes may share its database.
+class QueueStore(Store):
+    """An opened store of queues; threads and processes may share its database."""
 
-    Args:
-        engine: SQLAlchemy's.
-        place: how the store is named in errors.
-    """
-
-    engine: Engine
-    place: str
-
-    @classmethod
-    def open(cls, place: str | Path) -> QueueStore:
-        """Open the store in the database of the decisions, which is made if it is new.
-
-        Args:
-            place: a file for SQLite, or an SQLAlchemy URL.
-
-        Raises:
-            DecisionsError: if the database cannot be opened, read or made.
-        """
-        engine = open_database(place)
-        make_tables(engine, shown(place), METADATA)
-        return cls(engine, shown(place))
+    TABLES = METADATA
 
     def make(self, queue: str, annotator: str, overlap: int = 1, overlap_share: float = 1.0) -> bool:
         """Make a queue; one that exists is left as it is.

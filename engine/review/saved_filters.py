@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from pathlib import Path
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, Text, delete, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, delete, select
 
 from engine.errors import DecisionsError
-from engine.review.database import database_errors, in_one_transaction, make_tables, open_database, shown
+from engine.review.database import database_errors, in_one_transaction
 from engine.review.decisions import check_annotator, check_text
+from engine.review.store import Store
 
 MAX_NAME_CHARACTERS = 80
 MAX_LINK_CHARACTERS = 10_000
@@ -43,30 +43,10 @@ class SavedFilter:
 
 
 @dataclass(frozen=True)
-class SavedFilterStore:
-    """An opened store of saved filters.
+class SavedFilterStore(Store):
+    """An opened store of saved filters."""
 
-    Args:
-        engine: SQLAlchemy's.
-        place: how the store is named in errors.
-    """
-
-    engine: Engine
-    place: str
-
-    @classmethod
-    def open(cls, place: str | Path) -> SavedFilterStore:
-        """Open the store in the database of the decisions, which is made if it is new.
-
-        Args:
-            place: a file for SQLite, or an SQLAlchemy URL.
-
-        Raises:
-            DecisionsError: if the database cannot be opened, read or made.
-        """
-        engine = open_database(place)
-        make_tables(engine, shown(place), TABLE.metadata)
-        return cls(engine, shown(place))
+    TABLES = TABLE.metadata
 
     def save(self, name: str, link: str, saved_by: str) -> bool:
         """Keep a link under a name, in place of what stood under it.

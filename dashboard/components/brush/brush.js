@@ -2,14 +2,6 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WAIT_MS = 250; // keys held down are sent once they rest
 const NEAR_PIXELS = 12;
-const instances = new WeakMap();
-
-function element(tag, name, text) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 const short = (value) => String(Number(value.toPrecision(3)));
 
@@ -194,7 +186,5 @@ class Brushes {
 }
 
 export default function (component) {
-  let instance = instances.get(component.parentElement);
-  if (!instance) { instance = new Brushes(component.parentElement); instances.set(component.parentElement, instance); }
-  instance.update(component);
+  instanceOf(component, (root) => new Brushes(root)).update(component);
 }

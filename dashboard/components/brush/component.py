@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.browser_part import browser_part
 from dashboard.histograms import Histogram
 
 HERE = Path(__file__).resolve().parent
@@ -99,9 +100,4 @@ def _is_bound(value: object) -> bool:
 
 @cache
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "ecif_brushes",
-        html='<div class="brushes"></div>',
-        css=(HERE / "brush.css").read_text(encoding="utf-8"),
-        js=(HERE / "brush.js").read_text(encoding="utf-8"),
-    )
+    return browser_part(HERE, "brushes", "brush.css", ["brush.js"])

@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.browser_part import browser_part
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -37,9 +39,4 @@ def confusion(
 
 @cache
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "ecif_confusion",
-        html='<div class="confusion"></div>',
-        css=(HERE / "confusion.css").read_text(encoding="utf-8"),
-        js=(HERE / "confusion.js").read_text(encoding="utf-8"),
-    )
+    return browser_part(HERE, "confusion", "confusion.css", ["confusion.js"])

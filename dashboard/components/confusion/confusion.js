@@ -3,14 +3,6 @@ const FEW = 12; // classes of the matrix until all are asked for
 const STRONG = 0.6; // share of the largest count from which a cell is painted fully
 const OFTEN = 3; // pictures from which a confusion is no accident any more
 const ANY = "";
-const instances = new WeakMap();
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
-  return made;
-}
 
 function button(className, text, act) {
   const made = element("button", className, text);
@@ -194,7 +186,5 @@ class Confusion {
 }
 
 export default function (component) {
-  let instance = instances.get(component.parentElement);
-  if (!instance) { instance = new Confusion(component.parentElement); instances.set(component.parentElement, instance); }
-  instance.update(component);
+  instanceOf(component, (root) => new Confusion(root)).update(component);
 }

@@ -19,6 +19,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.browser_part import browser_part
 from engine.review import VERDICTS
 from engine.review.decisions import MAX_CAPTION_CHARACTERS, MAX_ID_CHARACTERS
 
@@ -30,7 +31,9 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 OTHER_ACTS = ("undo", "queue")
 MAX_ACTIONS = 5_000
 MAX_SEQUENCE = 2**53
-SCRIPTS = ("parts", "log", "acts", "tile", "selection", "editor", "zoom", "turn", "keys", "gallery")
+SCRIPTS = [
+    f"{name}.js" for name in ("parts", "log", "acts", "tile", "selection", "editor", "zoom", "turn", "keys", "gallery")
+]
 """files of one module, in order"""
 
 
@@ -234,9 +237,4 @@ def _moment(text: object) -> str:
 
 @cache
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "ecif_gallery",
-        html='<div class="gallery"></div>',
-        css=(HERE / "gallery.css").read_text(encoding="utf-8"),
-        js="\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
-    )
+    return browser_part(HERE, "gallery", "gallery.css", SCRIPTS)

@@ -3,7 +3,6 @@ const MOST_SECONDS = 600;
 const SELECTION_TOLD_AFTER_MS = 250, SAVING_SAID_AFTER_MS = 1_500;
 const SIZES = ["small", "medium", "large"], SIZE_STORED = "ecif-gallery-size";
 const ROOM_ABOVE_PIXELS = 60; // Streamlit's own line lies over the top of the page
-const instances = new WeakMap();
 const lastFocused = new Map(); // component key → pair_id: the place kept when a page is left and found again
 const inReview = new Set(); // pairs sent to the queue from this tab
 
@@ -74,8 +73,7 @@ class Gallery {
     this.component = component;
     this.data = component.data;
     this.courier.hear(this.data);
-    const ground = getComputedStyle(this.host).getPropertyValue("--st-background-color") || "#fff";
-    this.host.classList.toggle("dark", isDark(ground.trim()));
+    this.host.classList.toggle("dark", isOnDark(this.host));
     this.keysButton.hidden = !this.data.decide;
     this.sizes.hidden = this.data.tiles.length < 7;
     this.legend.hidden = !this.data.tiles.some((tile) => typeof tile.influence_positive === "number");
@@ -337,7 +335,5 @@ function readStored(name) {
 
 export default function (component) {
   log ??= new Log();
-  let instance = instances.get(component.parentElement);
-  if (!instance) { instance = new Gallery(component.parentElement, component.data); instances.set(component.parentElement, instance); }
-  instance.update(component);
+  instanceOf(component, (root, data) => new Gallery(root, data)).update(component);
 }

@@ -1,6 +1,4 @@
-// The pieces a tile is made of. Loaded first, into the same module as the other files.
-// Text is only ever set through textContent and value.
-const PICTURE = /^\/(thumb\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\.webp|picture\/[A-Za-z0-9_-]+\?pair=[A-Za-z0-9_.~%-]+)$/;
+// The pieces a tile is made of.
 const ICONS = { // strokes on a 16 × 16 ground
   keep: "M3 8.5 6.5 12 13 4.5",
   drop: "M4 4l8 8M12 4l-8 8",
@@ -13,13 +11,6 @@ const ICONS = { // strokes on a 16 × 16 ground
   on: "M6 3.5 10.5 8 6 12.5",
   absent: "M2.5 3.5h11v9h-11zM2.5 10.5l3-3 4.5 4.5M10.5 6.2v.1M1.5 1.5l13 13",
 };
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
-  return made;
-}
 
 function icon(name) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -73,21 +64,6 @@ function track(name, value, scale) {
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", made.title);
   return made;
-}
-
-const darkness = new Map();
-
-function isDark(color) {
-  if (!darkness.has(color)) darkness.set(color, luminance(color) < 128);
-  return darkness.get(color);
-}
-
-function luminance(color) {
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = color;
-  const hex = probe.fillStyle.slice(1);
-  const [r, g, b] = [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  return 0.299 * r + 0.587 * g + 0.114 * b;
 }
 
 const fetched = new Set(); // addresses asked for ahead of time, once a tab

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import cache as kept
+from dashboard.components.browser_part import browser_part
 from dashboard.pair_map import Colours, PairMap, corners_of, label_names, packed, pair_map
 from engine.runs import RunFolder
 
@@ -85,9 +86,4 @@ def map_plot(
 
 @cache
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "ecif_map",
-        html='<div class="map"></div>',
-        css=(HERE / "map.css").read_text(encoding="utf-8"),
-        js="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
-    )
+    return browser_part(HERE, "map", "map.css", SCRIPTS)

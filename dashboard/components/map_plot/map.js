@@ -3,14 +3,6 @@ const THUMB = /^[0-9a-f]{32}\.webp$/;
 const NEAR_PIXELS = 12, CLICK_PIXELS = 5, LASSO_STEP = 4;
 const HELP = "Draw round points to choose them; click one to open it. Keys: arrows move a box, Shift+arrows make it larger or smaller, Enter chooses what is in it, + and − zoom, 0 shows everything, Escape clears.";
 const KINDS_OF_LEGEND = { labels: "dots", verdicts: "dots", suspicion: "scale", influence: "scale" };
-const instances = new WeakMap();
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
-  return made;
-}
 
 class PairMap {
   constructor(root) {
@@ -68,7 +60,7 @@ class PairMap {
     const data = component.data, before = this.data;
     this.component = component;
     this.data = data;
-    const dark = isDark((getComputedStyle(this.host).getPropertyValue("--st-background-color") || "#fff").trim());
+    const dark = isOnDark(this.host);
     this.host.classList.toggle("dark", dark);
     if (!before || before.points !== data.points) {
       const bytes = bytesOf(data.points);
@@ -222,7 +214,5 @@ class PairMap {
 }
 
 export default function (component) {
-  let instance = instances.get(component.parentElement);
-  if (!instance) { instance = new PairMap(component.parentElement); instances.set(component.parentElement, instance); }
-  instance.update(component);
+  instanceOf(component, (root) => new PairMap(root)).update(component);
 }

@@ -20,13 +20,6 @@ void main() { float far = length(gl_PointCoord - 0.5); float edge = 1.0 - smooth
 
 function rgb(hex) { return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)); }
 
-function isDark(color) {
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = color;
-  const [r, g, b] = rgb(probe.fillStyle);
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
-}
-
 function isScale(palette) { return palette === "suspicion" || palette === "influence"; }
 
 function colourOf(value, palette, stops) {

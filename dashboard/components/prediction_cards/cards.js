@@ -1,19 +1,10 @@
 // Test predictions as cards. Labels and captions are strangers' text: only ever set through textContent.
-const THUMB = /^\/thumb\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\.webp$/;
 const SAYS = { right: "It should find", picked: "The model picks" };
-const instances = new WeakMap();
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
-  return made;
-}
 
 function picture(url) {
   const frame = element("span", "frame");
   const absent = () => frame.replaceChildren(element("span", "absent", "Picture not available"));
-  if (!THUMB.test(url)) { absent(); return frame; }
+  if (!PICTURE.test(url)) { absent(); return frame; }
   const image = element("img");
   image.alt = "";
   image.loading = "lazy";
@@ -97,7 +88,5 @@ class Cards {
 }
 
 export default function (component) {
-  let instance = instances.get(component.parentElement);
-  if (!instance) { instance = new Cards(component.parentElement); instances.set(component.parentElement, instance); }
-  instance.update(component);
+  instanceOf(component, (root) => new Cards(root)).update(component);
 }

@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.browser_part import browser_part
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -34,9 +36,4 @@ def prediction_list(cards: Sequence[dict[str, Any]], *, key: str) -> str | None:
 
 @cache
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "ecif_prediction_cards",
-        html='<div class="predictions"></div>',
-        css=(HERE / "cards.css").read_text(encoding="utf-8"),
-        js=(HERE / "cards.js").read_text(encoding="utf-8"),
-    )
+    return browser_part(HERE, "predictions", "cards.css", ["cards.js"])
