@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(p for top in ("engine", "dashboard") for p in (ROOT / top).rglob("*.py"))
 TORCH_FREE = ["engine", "engine.pairs", "engine.runs", "engine.review", "engine.review.exports", "engine.batches",
               "engine.config", "engine.errors", "engine.cli", "engine.pipeline", "engine.sample",
-              "engine.spreadsheets", "engine.learning", "engine.finetune", "engine.commands"]  # fmt: skip
+              "engine.spreadsheets", "engine.learning", "engine.finetune", "engine.commands", "engine.asking",
+              "engine.estimates", "engine.models"]  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:
@@ -26,11 +27,30 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def modules_of_ours(path: Path) -> set[str]:
+    """Modules of the engine and the dashboard that a file imports by `from`."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    found = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name for name in found if name.partition(".")[0] in ("engine", "dashboard")}
+
+
 @pytest.mark.parametrize("module", TORCH_FREE)
 def test_what_must_be_light_imports_neither_torch_nor_streamlit(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('torch', 'transformers', 'streamlit') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_no_part_of_the_dashboard_loads_torch() -> None:
+    views = {p for p in MODULES if "views" in p.parts or p.name in ("app.py", "server.py", "__main__.py")}
+    parts = [p for p in MODULES if p.is_relative_to(ROOT / "dashboard") and p not in views]
+    names = sorted({".".join(p.relative_to(ROOT).with_suffix("").parts) for p in parts})
+    names += sorted({name for p in views for name in modules_of_ours(p)})
+    code = (
+        "import sys, importlib; [importlib.import_module(one) for one in sys.argv[1:]]; print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert len(names) > 60 and found.stdout.strip() == "False"
 
 
 def test_the_engine_never_imports_the_dashboard_or_streamlit() -> None:

@@ -137,8 +137,8 @@ def decide(page, number: int, gap_ms: float, between: Callable[[int], None] = la
 
 
 def slowness(page) -> float:
-    """How many times longer than a calm machine this one takes just to show a frame; 1 for a calm one."""
-    return max(1.0, median(page.evaluate(FRAME) for _ in range(15)) / CALM_FRAME_MS)
+    """How many times longer than a calm machine this one takes just to show a frame; 1 for a calm one, 3 at most."""
+    return min(3.0, max(1.0, median(page.evaluate(FRAME) for _ in range(15)) / CALM_FRAME_MS))
 
 
 def turn_page(page) -> None:
@@ -158,6 +158,7 @@ def test_two_hundred_decisions_reach_a_slow_server_in_order_and_on_their_pairs(
     wait_for(lambda: len(store.history()) >= 200, 30)
     time.sleep(1)
     history, noted = store.history(), page.evaluate("window.noted")
+    print(f"{gap_ms} ms apart: painted after {median(note['ms'] for note in noted):.0f} ms, at half of the keys")
     assert history["pair_id"].tolist() == most_suspicious(sample_run, 200) == [note["pair"] for note in noted]
     assert history["verdict"].tolist() == [WORDS[note["key"]] for note in noted]
 

@@ -78,7 +78,8 @@ def test_the_first_page_and_a_filter_are_there_at_once(page, large) -> None:
         words.fill(text)
         filtered.append(seconds_until_changed(page, lambda: words.press("Enter")))
     times_slower = slowness(page)
-    print(f"first page {median(first):.2f} s, filter {median(filtered):.3f} s; machine slow {times_slower:.1f} times")
+    print(f"first page {median(first):.2f} s, {first[0]:.2f} s on a server that just started")
+    print(f"filter {median(filtered):.3f} s; machine slow {times_slower:.1f} times")
     assert median(first) <= FIRST_PAGE_SECONDS * times_slower
     assert median(filtered) <= FILTER_SECONDS * times_slower
 

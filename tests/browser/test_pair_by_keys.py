@@ -14,16 +14,21 @@ def shown_pair(page) -> str:
     return page.evaluate("new URLSearchParams(location.search).get('pair')")
 
 
-def test_keys_decide_and_lead_through_the_list_and_letters_in_the_caption_decide_nothing(
-    page, site: str, sample_run, runs_dir: Path
-) -> None:
-    first, second = sample_run.table("scores").nsmallest(2, "suspicion_rank")["pair_id"]
-    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+def open_most_suspicious(page, site: str) -> None:
+    """Open the first pair of the list as a person does, so that there is a list to go on in."""
     page.goto(f"{site}/suspicious")
     page.locator(TILES).nth(5).wait_for()
     page.locator(TILES).first.focus()
     page.keyboard.press("Enter")
     page.get_by_text("Pictures like this one").wait_for()
+
+
+def test_keys_decide_and_lead_through_the_list_and_letters_in_the_caption_decide_nothing(
+    page, site: str, sample_run, runs_dir: Path
+) -> None:
+    first, second = sample_run.table("scores").nsmallest(2, "suspicion_rank")["pair_id"]
+    store = DecisionStore.open(runs_dir / "decisions.sqlite")
+    open_most_suspicious(page, site)
     wait_for(lambda: shown_pair(page) == first)
     page.keyboard.press("d")
     page.get_by_text("Drop – decided").wait_for()
@@ -53,11 +58,7 @@ def test_a_key_pressed_twice_in_a_hurry_never_decides_the_pair_that_is_still_loa
 ) -> None:
     first, second = sample_run.table("scores").nsmallest(2, "suspicion_rank")["pair_id"]
     store = DecisionStore.open(runs_dir / "decisions.sqlite")
-    page.goto(f"{site}/suspicious")
-    page.locator(TILES).nth(5).wait_for()
-    page.locator(TILES).first.focus()
-    page.keyboard.press("Enter")
-    page.get_by_text("Pictures like this one").wait_for()
+    open_most_suspicious(page, site)
     page.get_by_text("Go on after deciding").click()
     page.wait_for_timeout(1500)
     page.locator("h1").click()
