@@ -22,10 +22,11 @@ import pandas as pd
 import psutil
 
 from dashboard.processes import at_work, born_at, end, engine_command, environment
+from engine.pairs.id_lists import read_pair_ids, write_pair_ids
 from engine.runs import RunFolder, finished_as, storage_errors, write_json
 
 FOLDER = ".questions"
-SETS = "sets"
+SETS, IDS = "sets", "ids.csv"
 STOP_SECONDS = 3
 LAST_CHARACTERS = 2_000
 SET_NAME = re.compile(r"[0-9a-f]{16}")
@@ -84,8 +85,8 @@ class Question:
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.pair_ids:
-                (self.folder / "ids.txt").write_text("\n".join(self.pair_ids), encoding="utf-8")
-                command += ["--drop", str(self.folder / "ids.txt")]
+                write_pair_ids(self.folder / IDS, self.pair_ids)
+                command += ["--drop", str(self.folder / IDS)]
             with (self.folder / "log.txt").open("wb") as log:
                 process = subprocess.Popen(
                     command,
@@ -170,20 +171,20 @@ def keep_set(runs_dir: Path, pair_ids: Iterable[str]) -> str:
     """
     pairs = sorted(set(pair_ids))
     name = _digest(*pairs)
-    path = runs_dir / FOLDER / SETS / f"{name}.txt"
+    path = runs_dir / FOLDER / SETS / f"{name}.csv"
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with finished_as(path) as part:
-        part.write_text("\n".join(pairs), encoding="utf-8")
+        write_pair_ids(part, pairs)
     return name
 
 
 def kept_set(runs_dir: Path, name: str) -> list[str]:
     """The pairs of a kept set; empty if there is none of this name."""
-    path = runs_dir / FOLDER / SETS / f"{name}.txt"
+    path = runs_dir / FOLDER / SETS / f"{name}.csv"
     if not SET_NAME.fullmatch(name) or not path.is_file():
         return []
-    return path.read_text(encoding="utf-8").splitlines()
+    return read_pair_ids(path)
 
 
 def _folder(run: RunFolder, *asked: str) -> Path:

@@ -6,8 +6,7 @@ with equal features would be one point: they stand side by side in a small disc 
 mostly near in the features; what is far apart may be far or not: distances between clusters say nothing.
 
 Cost: t-SNE of the landmarks, then O(pairs · landmarks · COMPONENTS) in bounded memory. One thread draws the landmarks,
-so that the same features give the same map. Measured on one core for a map: 1 s for the sample (1,198 pairs), 9 s for
-100,000 pairs of 512 features.
+so that the same features give the same map. The record of a run has the seconds.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
+import tempfile
+from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import cache
@@ -14,6 +14,8 @@ from dashboard.components.boxes import empty
 from dashboard.predictions import culprits
 from dashboard.questions import keep_set, kept_set, trace_question
 from dashboard.state import Key, store
+from engine.errors import PairsError
+from engine.pairs.id_lists import read_pair_ids
 from engine.runs import RunFolder
 
 SOURCES = {
@@ -123,11 +125,11 @@ def _brought(run: RunFolder) -> list[str]:
 
 def _ids_in(name: str, content: bytes) -> list[str]:
     """Ids in an uploaded file; none after saying what is wrong with it."""
-    text = content.decode("utf-8-sig", errors="replace")
-    if not name.endswith(".csv"):
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    try:
-        return pd.read_csv(io.StringIO(text), dtype=str)["pair_id"].dropna().tolist()
-    except (ValueError, KeyError):
-        st.error("This file has no pair_id column. Name the column of ids pair_id, or bring a .txt with one per line.")
-        return []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"uploaded{Path(name).suffix}"
+        path.write_bytes(content)
+        try:
+            return read_pair_ids(path)
+        except PairsError:
+            st.error("This file cannot be read. Bring a .csv with a column pair_id, or a .txt with one id per line.")
+            return []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import PairsError
 from engine.pairs.readers.delimited import DelimitedReader
-from engine.spreadsheets import unguarded
+from engine.spreadsheets import guarded, unguarded
 
 
 def read_pair_ids(path: str | Path) -> list[str]:
@@ -23,6 +25,12 @@ def read_pair_ids(path: str | Path) -> list[str]:
         raise PairsError(
             "a .csv with a pair_id column, or a text file with one id per line", f"{path} ({error})", "Check the file."
         ) from error
+
+
+def write_pair_ids(path: str | Path, pair_ids: Iterable[str]) -> None:
+    """Write a .csv that `read_pair_ids` reads back exactly, whatever characters the ids hold."""
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["pair_id"], *([guarded(pair_id)] for pair_id in pair_ids)])
 
 
 def _of_table(path: Path) -> list[str]:

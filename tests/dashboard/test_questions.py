@@ -92,3 +92,10 @@ def test_a_kept_set_is_found_by_its_name_in_any_order(tmp_path: Path) -> None:
     name = keep_set(tmp_path, ["b", "a", "b"])
     assert name == keep_set(tmp_path, ["a", "b"]) != keep_set(tmp_path, ["a"])
     assert kept_set(tmp_path, name) == ["a", "b"]
+
+
+def test_a_kept_set_holds_ids_with_any_characters(tmp_path: Path) -> None:
+    strange = ["=cmd", "a,b", 'quo"te', "two\nlines", "line\u2028separator", "ünï", "'quoted'"]
+    name = keep_set(tmp_path, [*strange, "=cmd"])
+    assert kept_set(tmp_path, name) == sorted(strange)
+    assert keep_set(tmp_path, reversed(strange)) == name
