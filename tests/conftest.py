@@ -1,25 +1,54 @@
-"""Shared fixtures. Tests use few threads and never the network."""
+"""Shared fixtures. Tests use few threads and never the network; two processes run them, side by side."""
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from databases import Server, postgresql_server
+from filelock import FileLock
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Keep the other process still while a test runs that is marked `alone`: it measures time or memory."""
+    process = getattr(item.config, "workerinput", None)
+    if process is None:
+        return (yield)
+    name = str(Path(tempfile.gettempdir()) / f"ecif-tests-{process['testrunuid']}")
+    is_alone = item.get_closest_marker("alone") is not None
+    # Who waits to be alone holds the door, so that the other process cannot go on and on.
+    with open(f"{name}.door", "w") as door, open(f"{name}.room", "w") as room:  # noqa: PTH123
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        return (yield)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    uid = getattr(session.config, "workerinput", {}).get("testrunuid")
+    for name in ("door", "room") if uid else ():
+        (Path(tempfile.gettempdir()) / f"ecif-tests-{uid}.{name}").unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory):
-    """The finished run of `ecif demo`, computed once for all tests that only read it."""
+    """The finished run of `ecif demo`, computed once for all tests that only read it, in whichever process."""
     from engine.pipeline import run
     from engine.sample import demo_config
 
-    return run(demo_config(str(tmp_path_factory.mktemp("sample") / "runs")))
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "sample"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
+        return run(demo_config(str(folder / "runs")))
 
 
 @pytest.fixture

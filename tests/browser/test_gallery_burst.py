@@ -15,7 +15,7 @@ from browser.test_gallery import TILES, most_suspicious, wait_for
 
 from engine.review import DecisionStore
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 PORT = 8730
 SECONDS_PER_STORED_LOG = 0.4
 WORDS = {"k": "keep", "d": "drop", "u": "unsure"}

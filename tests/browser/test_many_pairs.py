@@ -63,6 +63,7 @@ def seconds_until_changed(page, act) -> float:
     return page.evaluate("window.measured") / 1000
 
 
+@pytest.mark.alone
 def test_the_first_page_and_a_filter_are_there_at_once(page, large) -> None:
     url, _ = large
     first, filtered = [], []

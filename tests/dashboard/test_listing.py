@@ -233,6 +233,7 @@ def test_narrowing_replaces_the_bounds_of_one_measure_in_place() -> None:
     assert first.narrowed("clip_score", None, None).ranges == (Range("influence", None, 0.0),)
 
 
+@pytest.mark.alone
 def test_100_000_pairs_are_filtered_in_a_moment() -> None:
     chance, number = np.random.default_rng(0), 100_000
     names = np.array([f"p{n:06d}" for n in range(number)])

@@ -224,6 +224,7 @@ def test_commands_that_say_too_little_or_too_much_are_one_sentence(
     assert words in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.alone
 def test_heads_of_the_samples_model_train_in_seconds(tmp_path: Path) -> None:
     from engine.finetune import Recipe
 

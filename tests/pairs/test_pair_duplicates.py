@@ -100,6 +100,7 @@ def test_groups_do_not_depend_on_the_index_of_the_table():
     assert duplicate_groups(frame).tolist() == [0, -1, 0]
 
 
+@pytest.mark.alone
 def test_time_grows_about_in_proportion_to_the_number_of_images():
     rng = np.random.default_rng(0)
 
