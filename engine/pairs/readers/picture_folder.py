@@ -16,7 +16,7 @@ def picture_folder(table: Path, names: Iterable[Any], words: Iterable[str]) -> P
     """The folder that holds most of the first pictures; the table's own if none holds any.
 
     Only folders that belong to the table are tried: its own, the sub-folders images and `words`, and those called
-    by one of `words` beside its folder. A link that leads away from there is not followed: name it with --images.
+    by one of `words` beside its folder. Links that lead away are not followed: such a folder is named with --images.
 
     Args:
         table: the captions file.
@@ -47,9 +47,13 @@ def _is_inner(name: str) -> bool:
 
 
 def _belongs(place: Path, own: Path) -> bool:
-    """Whether a folder, links resolved, lies where its name says."""
+    """Whether a folder is no way out: inside the table's own folder, or a real folder beside that."""
     try:
         where = place.resolve(strict=True)
-        return where.is_dir() and where.is_relative_to((own if place.is_relative_to(own) else own.parent).resolve())
+        if not where.is_dir():
+            return False
+        if place.is_relative_to(own):
+            return where.is_relative_to(own.resolve())
+        return where == own.parent.resolve() / place.relative_to(own.parent)
     except OSError:
         return False
