@@ -26,7 +26,7 @@ from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
 from engine.models import folder_hash, model_hash, split_spec
-from engine.pairs import caption_oddities, load_data_set
+from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.progress import RunProgress
 from engine.runs import (
     FORMAT_VERSION,
@@ -41,7 +41,7 @@ from engine.runs import (
 
 Report = Callable[[int, int], None]
 TABLE_FIELDS = ("pairs", "validation", "test", "classes", "batches")
-PATH_FIELDS = (*TABLE_FIELDS, "adapter", "cross_fit")
+PATH_FIELDS = (*TABLE_FIELDS, "images", "adapter", "cross_fit")
 
 
 def run(config: RunConfig, console: Console | None = None) -> RunFolder:
@@ -123,6 +123,7 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
         config.validation,
         config.test,
         config.seed,
+        ReadOptions.of(config),
         thumbnails=folder.path / "thumbnails",
         progress=report,
     )

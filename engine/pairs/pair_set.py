@@ -21,6 +21,7 @@ PAIR_COLUMNS = (
     "thumbnail",
     "row",
     "source",
+    "images",
 )
 REJECT_COLUMNS = ("row", "image", "caption", "reason", "source")
 

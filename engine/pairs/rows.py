@@ -10,8 +10,10 @@ from typing import Any
 from engine.errors import PairsError
 from engine.pairs.columns import recognise_columns
 from engine.pairs.fingerprint import Fingerprint, of_features
-from engine.pairs.images import RejectedImage, image_path
+from engine.pairs.images import RejectedImage
+from engine.pairs.pictures import check_picture
 from engine.pairs.readers import RawRow, reader_for
+from engine.pairs.reading import ReadOptions
 
 SPLITS = {
     "train": "train",
@@ -50,18 +52,21 @@ class Row:
     label: str | None = None
     split: str | None = None
     """None: the table has no split column"""
-    path: Path | None = None
-    """the image file, proven to be inside the table's folder"""
+    images: str = ""
+    """folder or container where the picture lies"""
+    picture: str | None = None
+    """which picture it is: rows with the same value show the same one"""
     seen: Fingerprint | None = None
     reason: str | None = None
     """why the row cannot be used; None: nothing found yet"""
 
 
-def read_rows(path: str | Path) -> tuple[list[Row], dict[str, str]]:
+def read_rows(path: str | Path, options: ReadOptions | None = None) -> tuple[list[Row], dict[str, str]]:
     """All rows of a table with their text checked; images are found but not opened.
 
     Args:
         path: a table in one of the formats of `engine.pairs.readers`.
+        options: where its pictures lie, and the template of captions; None: as by default.
 
     Returns:
         The rows in table order, and the column for each meaning.
@@ -69,7 +74,8 @@ def read_rows(path: str | Path) -> tuple[list[Row], dict[str, str]]:
     Raises:
         PairsError: if the table is absent, unreadable, empty, or lacks a column.
     """
-    path = Path(path)
+    path, options = Path(path), options or ReadOptions()
+    home = options.images or str(path if path.is_dir() else path.parent)
     try:
         reader = reader_for(path)
         found = reader.columns(path)
@@ -77,7 +83,10 @@ def read_rows(path: str | Path) -> tuple[list[Row], dict[str, str]]:
             raise _empty(path)
         columns = recognise_columns(path, found)
         raw_rows = enumerate(reader.rows(path, list(columns.values())), 1)
-        rows = [_checked(str(path), number, raw, columns) for number, raw in raw_rows]
+        rows = [
+            _checked(Row(str(path), number, images=str(raw.images or home)), raw, columns, options)
+            for number, raw in raw_rows
+        ]
     except OSError as error:
         raise PairsError("a readable table of pairs", f"{path} ({error.strerror})", "Check the path.") from error
     if not rows:
@@ -104,12 +113,13 @@ def _empty(path: Path) -> PairsError:
     )
 
 
-def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> Row:
-    row = Row(source, number)
+def _checked(row: Row, raw: RawRow, columns: dict[str, str], options: ReadOptions) -> Row:
     if raw.problem:
         row.caption, row.reason = raw.raw.strip(), raw.problem
         return row
     cells = {meaning: as_text(raw.values.get(name)) for meaning, name in columns.items()}
+    if raw.class_name is not None:
+        cells["caption"] = options.template.replace("{}", raw.class_name)
     row.image, row.caption = cells["image"] or "", cells["caption"] or ""
     row.reason = _text_fault(cells)
     if row.reason:
@@ -128,7 +138,7 @@ def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> 
         row.seen = of_features(raw.features_hash)
     else:
         try:
-            row.path = image_path(source, row.image)
+            row.picture = check_picture(row.images, row.image)
         except RejectedImage as error:
             row.reason = error.reason
     return row

@@ -13,6 +13,7 @@ from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.fingerprint import fingerprints
 from engine.pairs.ids import give_ids
 from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, PairSet
+from engine.pairs.reading import ReadOptions
 from engine.pairs.rows import Row, read_rows
 
 Progress = Callable[[int, int], None]
@@ -22,11 +23,17 @@ OTHER_TABLE = "The split column says {0}, but the {0} pairs come from a table of
 REJECTED_TEXT_CHARACTERS = 2000
 
 
-def read_pair_table(path: str | Path, progress: Progress | None = None, thumbnails: Path | None = None) -> PairSet:
+def read_pair_table(
+    path: str | Path,
+    options: ReadOptions | None = None,
+    progress: Progress | None = None,
+    thumbnails: Path | None = None,
+) -> PairSet:
     """Read and check one table, every image included.
 
     Args:
-        path: .csv, .tsv, .jsonl, .parquet or a folder of features.
+        path: a table in one of the formats of `engine.pairs.readers`.
+        options: where its pictures lie, and the template of captions; None: as by default.
         progress: called with (done, total) image files.
         thumbnails: folder that gets a thumbnail of each image; None makes none.
 
@@ -37,7 +44,7 @@ def read_pair_table(path: str | Path, progress: Progress | None = None, thumbnai
         PairsError: if the table as a whole cannot be used.
         StorageError: if a thumbnail cannot be written.
     """
-    rows, columns = read_rows(path)
+    rows, columns = read_rows(path, options)
     _see(rows, thumbnails, progress)
     notes = give_ids([("train", rows)])
     return PairSet(_pairs(rows), _rejects(rows), tuple(notes), columns)
@@ -48,6 +55,7 @@ def load_data_set(
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
+    options: ReadOptions | None = None,
     thumbnails: Path | None = None,
     progress: Progress | None = None,
 ) -> PairSet:
@@ -62,6 +70,7 @@ def load_data_set(
         validation: a table of validation pairs; its split column is not read.
         test: a table of test pairs; its split column is not read.
         seed: of the choice of held-out pairs.
+        options: where the pictures of all tables lie, and the template of captions; None: as by default.
         thumbnails: folder that gets a thumbnail of each image; None makes none.
         progress: called with (done, total) image files.
 
@@ -69,7 +78,7 @@ def load_data_set(
         PairsError: if a table as a whole cannot be used.
         StorageError: if a thumbnail cannot be written.
     """
-    main, columns = read_rows(pairs)
+    main, columns = read_rows(pairs, options)
     tables = [("train", main)]
     for split, path in (("validation", validation), ("test", test)):
         if path is None:
@@ -77,7 +86,7 @@ def load_data_set(
         for row in main:
             if row.reason is None and row.split == split:
                 row.reason = OTHER_TABLE.format(split)
-        rows, _ = read_rows(path)
+        rows, _ = read_rows(path, options)
         for row in rows:
             row.split = split
         tables.append((split, rows))
@@ -95,12 +104,14 @@ def load_data_set(
 
 
 def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) -> None:
-    """Open every image file once and give its rows what was seen, or the reason."""
-    by_path: dict[Path, list[Row]] = {}
+    """Open every picture once and give its rows what was seen, or the reason."""
+    by_picture: dict[str, list[Row]] = {}
     for row in rows:
         if row.reason is None and row.seen is None:
-            by_path.setdefault(row.path, []).append(row)
-    for same, found in zip(by_path.values(), fingerprints(by_path, len(by_path), thumbnails, progress), strict=True):
+            by_picture.setdefault(row.picture, []).append(row)
+    pictures = ((rows[0].images, rows[0].image) for rows in by_picture.values())
+    seen = fingerprints(pictures, len(by_picture), thumbnails, progress)
+    for same, found in zip(by_picture.values(), seen, strict=True):
         for row in same:
             if isinstance(found, str):
                 row.reason = found
@@ -126,6 +137,7 @@ def _pairs(rows: list[Row]) -> pd.DataFrame:
                 row.seen.thumbnail,
                 row.number,
                 row.source,
+                row.images,
             )
             for index, row in enumerate(usable)
         ],

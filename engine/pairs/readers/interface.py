@@ -20,6 +20,10 @@ class RawRow:
     """with a problem: the row as it stands in the file, as far as it is text"""
     features_hash: str | None = None
     """sha256 of the image features where a format gives features instead of images; there is no picture then"""
+    images: Path | None = None
+    """folder or container where the picture lies; None: the table's folder, or what `--images` says"""
+    class_name: str | None = None
+    """class of a picture that has no caption: the caption is made from it with the template"""
 
 
 class Reader(Protocol):
