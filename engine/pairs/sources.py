@@ -13,6 +13,8 @@ Several files are read in the order of their names. Commas outside braces are pa
 from __future__ import annotations
 
 import glob
+import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.errors import PairsError
+from engine.pairs.images import PICTURE_SUFFIXES
 from engine.pairs.readers.image_folder import metadata_files
 
 MAX_FILES = 1_000_000
@@ -67,6 +70,31 @@ def title_of(spec: str | Path) -> str:
         return Path(spec).stem
     parts = reversed(Path(spec).parts)
     return next((Path(part).stem for part in parts if re.search(r"[^\W_]", Path(part).stem)), "pairs")
+
+
+def data_hashes(spec: str | Path) -> Iterator[bytes]:
+    """SHA-256 of everything that is meant: of files the bytes; of folders the names and sizes, and bytes but pictures'.
+
+    Raises:
+        PairsError: as `sources`.
+        OSError: if a file cannot be read.
+    """
+    for source in sources(spec):
+        yield _folder_hash(source.path) if source.path.is_dir() else _file_hash(source.path)
+
+
+def _file_hash(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _folder_hash(folder: Path) -> bytes:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(os.fsencode(path.relative_to(folder)) + b"\0%d\0" % path.stat().st_size)
+        if path.suffix.lower() not in PICTURE_SUFFIXES:
+            digest.update(_file_hash(path))
+    return digest.digest()
 
 
 def _of_path(path: Path) -> list[Source]:

@@ -18,13 +18,18 @@ class Tables:
     """Files of one kind, read."""
 
     parts: tuple[tuple[str, list[Row]], ...]
-    """(split that the folder says, else train; rows by file and row); row.split is the split that counts"""
+    """(split that the folder says, else train; rows by file and place in it); `Row.split` is the one that counts"""
     columns: Mapping[str, str]
     """meaning → name of the column in the first file that has it"""
     reader: str
     """what the files were read as, in words"""
     files: int
     notes: tuple[str, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows of all parts."""
+        return [row for _, rows in self.parts for row in rows]
 
 
 def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
@@ -38,8 +43,13 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
         PairsError: if nothing is meant, a file as a whole cannot be used, the files are of several kinds, or none of
             them has a row.
     """
-    given = sources(spec)
-    reader = _one_reader(given)
+    try:
+        given = sources(spec)
+        reader = _one_reader(given)
+    except OSError as error:
+        raise PairsError(
+            "files that can be read", f"{error.filename or spec} ({error.strerror})", "Check its permissions."
+        ) from error
     parts: dict[str, list[Row]] = {}
     columns: dict[str, str] = {}
     known: dict[str, list[Source]] = {}
