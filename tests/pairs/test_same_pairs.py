@@ -26,6 +26,7 @@ def rows_of(table: Path, num_pictures: int | None = None) -> pd.DataFrame:
     """Image, caption, label and split of a table of ours; all rows of some pictures."""
     rows = pd.read_csv(table, dtype=str, keep_default_na=False)
     rows["label"] = rows.get("label", "")
+    rows["split"] = rows["split"].where(rows["split"] == "train", "validation")  # two parts are enough
     names = rows["image"].drop_duplicates()
     chosen = names if num_pictures is None else names.sample(num_pictures, random_state=1)
     return rows.loc[rows["image"].isin(chosen), ["image", "caption", "label", "split"]].reset_index(drop=True)
@@ -56,11 +57,16 @@ def scores_of(given: dict[str, Given], sample: Path, out: Path) -> pd.DataFrame:
     return run(config).table("scores").set_index("pair_id").sort_index().select_dtypes("number")
 
 
+def must_be_equal(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    assert expected["influence"].std() > 0 and list(found.index) == list(expected.index)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12, equal_nan=True)
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
     folder = tmp_path_factory.mktemp("sample")
     rows = rows_of(small_table(folder))
-    return rows[rows["split"] != "test"], folder
+    return rows, folder
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +81,11 @@ def in_csv(sample, tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFra
 def test_the_sample_gives_the_same_pairs_and_scores_in_every_format(name, sample, in_csv, tmp_path) -> None:
     given = written(name, tmp_path / "data", *sample)
     found, (pairs, scores) = pairs_of(given), in_csv
-    assert len(found) == 34 and found["label"].nunique() == (0 if name in WITHOUT_LABELS else pairs["label"].nunique())
+    assert len(found) == 42 and found["label"].nunique() == (0 if name in WITHOUT_LABELS else pairs["label"].nunique())
     pd.testing.assert_frame_equal(found[COMPARED], pairs[COMPARED])
     if name not in WITHOUT_LABELS:
         assert found["label"].tolist() == pairs["label"].tolist()
-    again = scores_of(given, sample[1], tmp_path / "runs")
-    assert scores["influence"].std() > 0 and list(again.index) == list(scores.index)
-    np.testing.assert_allclose(again, scores, rtol=1e-10, atol=1e-12, equal_nan=True)
+    must_be_equal(scores_of(given, sample[1], tmp_path / "runs"), scores)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the large data sets are not on this machine")
@@ -93,9 +97,20 @@ def test_real_data_gives_the_same_pairs_in_every_format(data, tmp_path) -> None:
     seen = {}
     for name in FORMATS:
         found = pairs_of(written(name, tmp_path / name, rows, tmp_path / "pictures"))
-        label = "" if name in WITHOUT_LABELS else found["label"].fillna("")
+        label = [""] * len(found) if name in WITHOUT_LABELS else found["label"].fillna("")
         seen[name] = set(zip(found["content_hash"], found["caption"], label, strict=True))
     assert len(set(rows["image"])) == NUM_PICTURES
     for name, triples in seen.items():
         without = {(content, caption, "") for content, caption, _ in seen[".csv"]}
         assert triples == (without if name in WITHOUT_LABELS else seen[".csv"]), name
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the large data sets are not on this machine")
+def test_real_captions_get_the_same_scores_in_the_formats_made_for_them(sample, tmp_path) -> None:
+    rows = rows_of(SHARED / "flickr8k" / "captions.csv", NUM_PICTURES)
+    found = {}
+    for name in (".csv", "COCO captions", "Flickr8k tokens"):
+        given = written(name, tmp_path / name, rows, SHARED / "flickr8k")
+        found[name] = scores_of(given, sample[1], tmp_path / name / "runs")
+        must_be_equal(found[name], found[".csv"])
+    assert len(found[".csv"]) > 100
