@@ -38,7 +38,9 @@ def reader_for(path: Path) -> Reader:
     reader = next((reader for reader in READERS if reader.takes(path)), None)
     if reader is None:
         got = f"the folder {path}" if path.is_dir() else f"{path}"
-        fix = "Give the table inside it." if path.is_dir() else "Save the table in one of these formats."
+        fix = "Save the table in one of these formats."
+        if path.is_dir():
+            fix = f"Give the table inside it, or several by a pattern in quotation marks: '{path}/*.parquet'."
         raise PairsError(f"a table of pairs ({accepted})", got, fix)
     return reader
 
