@@ -10,11 +10,13 @@ from engine.pairs.readers.delimited import DelimitedReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
+from engine.pairs.readers.webdataset import WebDatasetReader
 
 READERS: tuple[Reader, ...] = (
     DelimitedReader(),
     JsonLinesReader(),
     ParquetReader(),
+    WebDatasetReader(),
     ClipRetrievalReader(),
 )
 
