@@ -122,8 +122,6 @@ def _matched(text: str) -> list[Path]:
         raise PairsError("a table of pairs", got, "Check the pattern." if is_pattern else "Check the path.")
     shown = ", ".join(Path(name).name for name in absent[:SHOWN])
     shown += f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
-        f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
-    )
     raise PairsError(
         f"all {len(names):,} files that {text} stands for", f"no {shown}", "Fetch what is missing, or narrow the range."
     )
