@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.errors import PairsError
 from engine.pairs.readers.clip_retrieval import ClipRetrievalReader
 from engine.pairs.readers.delimited import DelimitedReader
+from engine.pairs.readers.hf_datasets import HfDatasetsReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
@@ -17,6 +18,7 @@ READERS: tuple[Reader, ...] = (
     JsonLinesReader(),
     ParquetReader(),
     WebDatasetReader(),
+    HfDatasetsReader(),
     ClipRetrievalReader(),
 )
 
