@@ -8,6 +8,7 @@ from engine.errors import PairsError
 from engine.pairs.readers.clip_retrieval import ClipRetrievalReader
 from engine.pairs.readers.delimited import DelimitedReader
 from engine.pairs.readers.hf_datasets import HfDatasetsReader
+from engine.pairs.readers.img2dataset import Img2datasetReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
@@ -19,6 +20,7 @@ READERS: tuple[Reader, ...] = (
     ParquetReader(),
     WebDatasetReader(),
     HfDatasetsReader(),
+    Img2datasetReader(),
     ClipRetrievalReader(),
 )
 
