@@ -8,24 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import PairsError
-from engine.pairs.columns import recognise_columns
+from engine.pairs.columns import SPLITS, recognise_columns
 from engine.pairs.fingerprint import Fingerprint, of_features
 from engine.pairs.images import RejectedImage
 from engine.pairs.pictures import check_picture
 from engine.pairs.readers import RawRow, reader_for
 from engine.pairs.reading import ReadOptions
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""values of a split column, in any case, and what they mean"""
 
 MAX_ID_CHARACTERS = 240
 """with the name of a split in front, a store of decisions still keeps it"""
@@ -62,35 +50,33 @@ class Row:
 
 
 def read_rows(path: str | Path, options: ReadOptions | None = None) -> tuple[list[Row], dict[str, str]]:
-    """All rows of a table with their text checked; images are found but not opened.
+    """All rows of one file with their text checked; images are found but not opened.
 
     Args:
-        path: a table in one of the formats of `engine.pairs.readers`.
+        path: a file or folder in one of the formats of `engine.pairs.readers`.
         options: where its pictures lie, and the template of captions; None: as by default.
 
     Returns:
-        The rows in table order, and the column for each meaning.
+        The rows in table order (none, if it has columns and no more), and the column for each meaning.
 
     Raises:
         PairsError: if the table is absent, unreadable, empty, or lacks a column.
     """
     path, options = Path(path), options or ReadOptions()
-    home = options.images or str(path if path.is_dir() else path.parent)
+    own = path if path.is_dir() else path.parent
     try:
         reader = reader_for(path)
         found = reader.columns(path)
         if not found and not any(True for _ in reader.rows(path, [])):
-            raise _empty(path)
+            raise PairsError("at least one row of data", f"none in {path}", "Check that the right file was given.")
         columns = recognise_columns(path, found)
         raw_rows = enumerate(reader.rows(path, list(columns.values())), 1)
         rows = [
-            _checked(Row(str(path), number, images=str(raw.images or home)), raw, columns, options)
+            _checked(Row(str(path), number, images=_place(raw, options, own)), raw, columns, options)
             for number, raw in raw_rows
         ]
     except OSError as error:
         raise PairsError("a readable table of pairs", f"{path} ({error.strerror})", "Check the path.") from error
-    if not rows:
-        raise _empty(path)
     return rows, columns
 
 
@@ -107,10 +93,9 @@ def as_text(cell: Any) -> str | None:
     return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else None
 
 
-def _empty(path: Path) -> PairsError:
-    return PairsError(
-        "a table with at least one row of data", f"none in {path}", "Check that the right file was given."
-    )
+def _place(raw: RawRow, options: ReadOptions, own: Path) -> str:
+    """Where the picture of a row lies: where the format says, else the user, else where it was found, else beside."""
+    return str(raw.images or options.images or raw.found_in or own)
 
 
 def _checked(row: Row, raw: RawRow, columns: dict[str, str], options: ReadOptions) -> Row:

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import PairsError
-from engine.pairs.columns import recognise_columns
+from engine.pairs.columns import SPLITS, recognise_columns
 from engine.pairs.readers import reader_for
 from engine.pairs.readers.delimited import delimiter_of
 from engine.pairs.readers.jsonl import json_objects
-from engine.pairs.rows import SPLITS, as_text
+from engine.pairs.rows import as_text
 from engine.review.exports.csv import csv_line
 from engine.review.exports.json_text import json_line
 from engine.review.exports.rows import CHUNK_ROWS, final_caption
