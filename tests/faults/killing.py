@@ -64,6 +64,8 @@ class Moment:
     """of the file that is renamed or opened"""
     after: bool = False
     """at the change that follows instead"""
+    time: int = 1
+    """the first time this happens, the second, …"""
 
 
 def start(*arguments: str, log: Path, dies_at: Moment | None = None, watched: Path | None = None) -> BaseProcess:
@@ -111,11 +113,11 @@ def _command(arguments: tuple[str, ...], log: Path, dies_at: Moment | None, watc
 
 def _watch(folder: Path, dies_at: Moment | None, log: Path):
     """An audit hook: it sees every change before it happens."""
-    beginning, is_over = f"{folder.resolve()}{os.sep}", False
+    beginning, is_over, times = f"{folder.resolve()}{os.sep}", False, 0
     changes = os.open(f"{log}.changes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def hook(event: str, values: tuple) -> None:
-        nonlocal is_over
+        nonlocal is_over, times
         writes = event == "open" and isinstance(values[1], str) and set(values[1]) & set("wax+")
         if not (writes or event in CHANGES) or not isinstance(values[0], str | os.PathLike):
             return
@@ -128,9 +130,10 @@ def _watch(folder: Path, dies_at: Moment | None, log: Path):
         if dies_at is None:
             os.write(changes, f"{event} {name}\n".encode())
         elif (event, name) == (dies_at.event, dies_at.name):
-            if not dies_at.after:
+            times += 1
+            is_over = times == dies_at.time
+            if is_over and not dies_at.after:
                 os.kill(os.getpid(), signal.SIGKILL)
-            is_over = True
 
     return hook
 
