@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from safetensors import SafetensorError
 
 from engine.config import RunConfig
 from engine.errors import (
@@ -83,26 +85,38 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                f"room to write {path}", "a full disk", "Free some space and run the same command again: it resumes."
-            ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise StorageError(
-                f"permission to write {path}", f"'{error.strerror}'", "Choose another folder with --out."
-            ) from error
-        if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
-            raise StorageError("a place to write", f"{path}, which is a folder", "Choose another name.") from error
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
-            raise StorageError(
-                f"a folder that can be made at {path}", f"'{error.strerror}'", "Choose another folder with --out."
-            ) from error
-        raise
+        refused = _refusal(path, error.errno, error.strerror)
+        if refused is None:
+            raise
+        raise refused from error
+    except SafetensorError as error:  # says the system's number in its text only
+        number = re.search(r"os error (\d+)", str(error))
+        refused = _refusal(path, int(number[1]), os.strerror(int(number[1]))) if number else None
+        if refused is None:
+            raise
+        raise refused from error
+
+
+def _refusal(path: Path, number: int | None, words: str) -> StorageError | None:
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageError(
+            f"room to write {path}", f"a full disk ('{words}')", "Free some space and run the same command again."
+        )
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StorageError(f"permission to write {path}", f"'{words}'", "Choose another folder with --out.")
+    if number in (errno.EISDIR, errno.ENOTEMPTY):
+        return StorageError("a place to write", f"{path}, which is a folder", "Choose another name.")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        return StorageError(f"a folder that can be made at {path}", f"'{words}'", "Choose another folder with --out.")
+    return None
 
 
 @contextlib.contextmanager
 def finished_as(path: Path) -> Iterator[Path]:
     """Give a `.part` path to write to; rename it to `path` when the block ends without an error.
+
+    What is written reaches the disk before it gets its name, and the name before this returns. After an error nothing
+    half written is left: on a full disk it would only take up room.
 
     Raises:
         StorageError: if the disk is full, read-only, or gives no permission.
@@ -111,15 +125,38 @@ def finished_as(path: Path) -> Iterator[Path]:
     with storage_errors(path):
         if path.exists() and not (path.is_file() or path.is_dir()):  # renaming would replace a pipe or a device
             raise StorageError("a file to write", f"{path}, which is a pipe or a device", "Name a file.")
-        if part.is_symlink():  # somebody else's: never written through
-            part.unlink()
-        elif part.is_dir():
-            shutil.rmtree(part)
-        yield part
-        if part.is_file():
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-        part.replace(path)
+        _remove(part)  # of a process that was killed
+        try:
+            yield part
+            _to_disk(part)
+            part.replace(path)
+            _to_disk(path.parent, only_itself=True)
+        except BaseException:
+            _remove(part, ignore_errors=True)
+            raise
+
+
+def _remove(part: Path, ignore_errors: bool = False) -> None:
+    """Remove a file or a folder; of a link, which is somebody else's, only the link."""
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors)
+        return
+    with contextlib.suppress(OSError if ignore_errors else FileNotFoundError):
+        part.unlink()
+
+
+def _to_disk(path: Path, only_itself: bool = False) -> None:
+    """Wait until a file, or a folder with all it holds, is on the disk; otherwise a power cut may leave empty files."""
+    inside = path.rglob("*") if path.is_dir() and not only_itself else ()
+    for one in (*inside, path):
+        descriptor = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # some file systems cannot do this for a folder
+                raise
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
