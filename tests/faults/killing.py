@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -78,6 +78,13 @@ def start(*arguments: str, log: Path, dies_at: Moment | None = None, watched: Pa
         watched: the folder whose changes count for `dies_at`; without a moment they are written to `log`.changes.
     """
     process = server().Process(target=_command, args=(arguments, log, dies_at, watched), daemon=True)
+    process.start()
+    return process
+
+
+def call(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A function of a test in a process of its own."""
+    process = server().Process(target=target, args=arguments, daemon=True)
     process.start()
     return process
 
