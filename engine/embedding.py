@@ -93,8 +93,7 @@ def write_features(
                 f"NaN or infinity in the {name} features of {config.model}",
                 "The weights are damaged, or overflow in this precision: try --dtype float32 or float64.",
             )
-        with (folder / f"{name}.npy").open("wb") as file:  # by its path, NumPy does not say why a disk refuses
-            np.save(file, array, allow_pickle=False)
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
     save_file(heads, folder / "heads.safetensors")
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")

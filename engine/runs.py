@@ -69,6 +69,8 @@ COLUMNS = {
     "map": ("pair_id", "kind", "x", "y"),
 }
 """the columns that every reader of a run may count on"""
+SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""what NumPy says when the disk took a part of an array"""
 SIGN_CONVENTION = (
     "influence > 0: removing the pair raises the query loss, the pair helps; "
     "influence < 0: removing it lowers the query loss, the pair hurts"
@@ -84,20 +86,24 @@ def storage_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        refused = _refusal(path, error.errno, error.strerror)
-        if refused is None:
-            raise
-        raise refused from error
-    except SafetensorError as error:  # says the system's number in its text only
-        number = re.search(r"os error (\d+)", str(error))
-        refused = _refusal(path, int(number[1]), os.strerror(int(number[1]))) if number else None
+    except (OSError, SafetensorError) as error:
+        number = _system_number(error)
+        refused = None if number is None else _refusal(path, number)
         if refused is None:
             raise
         raise refused from error
 
 
-def _refusal(path: Path, number: int | None, words: str) -> StorageError | None:
+def _system_number(error: Exception) -> int | None:
+    """The system's number of a refusal; two libraries tell it in their words only."""
+    if isinstance(error, OSError):
+        return errno.ENOSPC if SHORT_WRITE.fullmatch(str(error)) else error.errno
+    found = re.search(r"os error (\d+)", str(error))
+    return int(found[1]) if found else None
+
+
+def _refusal(path: Path, number: int) -> StorageError | None:
+    words = os.strerror(number)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StorageError(
             f"room to write {path}", f"a full disk ('{words}')", "Free some space and run the same command again."
