@@ -17,12 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from dashboard.processes import at_work, born_at, end, engine_command, environment
+from dashboard.processes import end, engine_command, environment
 from engine.config import RunConfig
 from engine.estimates import Estimate, from_json, to_json
 from engine.pairs.sources import title_of
+from engine.processes import at_work, birth
 from engine.runs import RunFolder, list_runs, storage_errors, write_json
 
 FOLDER = ".jobs"
@@ -41,15 +40,15 @@ class Job:
     name: str
     """what the person called it"""
     pid: int
-    process_started: float
-    """tells this process from a later one with the same pid"""
+    born: str
+    """tells this process from a later one with the same pid; see `engine.processes.birth`"""
     started_at: float
     """unix seconds"""
 
     @property
     def is_alive(self) -> bool:
         """Whether the process still works."""
-        return at_work(self.pid, self.process_started) is not None
+        return at_work(self.pid, self.born) is not None
 
 
 def start(config: RunConfig, estimate: Estimate | None = None) -> Job:
@@ -81,7 +80,7 @@ def start(config: RunConfig, estimate: Estimate | None = None) -> Job:
             start_new_session=True,
         )
     name = config.name or title_of(config.pairs)
-    job = Job(job_id, name, process.pid, born_at(process.pid), time.time())
+    job = Job(job_id, name, process.pid, birth(process.pid), time.time())
     write_json(folder / f"{job_id}.json", asdict(job))
     return job
 
@@ -101,18 +100,18 @@ def jobs(runs_dir: Path) -> list[Job]:
 
 def stop(job: Job) -> None:
     """Ask the process to stop as Ctrl+C would; finished steps stay, so that the same run resumes."""
-    end(at_work(job.pid, job.process_started), STOP_SECONDS, signal.SIGINT)
+    end(at_work(job.pid, job.born), STOP_SECONDS, signal.SIGINT)
 
 
 def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
     """The run folder a job works on; None before it has made one."""
-    return next((run for run in list_runs(runs_dir) if run.progress.get("pid") == job.pid), None)
+    return next((run for run in list_runs(runs_dir) if _process_of(run.progress) == (job.pid, job.born)), None)
 
 
 def job_of(run: RunFolder, known: list[Job]) -> Job | None:
     """The job that worked on a run last; None if it was started in a terminal."""
-    pid = run.progress.get("pid")
-    return next((job for job in known if job.pid == pid), None)
+    worker = _process_of(run.progress)
+    return next((job for job in known if (job.pid, job.born) == worker), None)
 
 
 def printed_run(job: Job, runs_dir: Path) -> RunFolder | None:
@@ -145,16 +144,12 @@ def state_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
     if run.is_finished:
         return "finished", progress
     state = progress.get("state")
-    if state == "running" and _still_writes(progress):
+    if state == "running" and at_work(*_process_of(progress)) is not None:
         return "running", progress
     return ("failed" if state == "failed" else "stopped"), progress
 
 
-def _still_writes(progress: dict[str, Any]) -> bool:
-    """Whether the process that wrote this progress lives; a later one with its number was born after the writing."""
-    try:
-        process = psutil.Process(progress["pid"])
-        is_dead = process.status() == psutil.STATUS_ZOMBIE  # killed, and not waited for yet
-        return not is_dead and process.create_time() <= progress["updated_at"]
-    except (psutil.Error, KeyError, TypeError, ValueError):
-        return False
+def _process_of(progress: dict[str, Any]) -> tuple[int, str]:
+    """Number and mark of the process that wrote this progress; of none where it does not tell."""
+    pid, born = progress.get("pid"), progress.get("born")
+    return (pid, born) if isinstance(pid, int) and pid > 0 and isinstance(born, str) else (0, "")

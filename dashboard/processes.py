@@ -8,9 +8,6 @@ import sys
 
 import psutil
 
-SAME_SECONDS = 1
-"""processes with one number that were born further apart are different ones"""
-
 
 def engine_command(*arguments: str) -> list[str]:
     """`ecif ARGUMENTS`, by the interpreter that serves the pages."""
@@ -22,26 +19,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def born_at(pid: int) -> float:
-    """When a process that was just started was born, unix seconds: tells it from a later one with the same number."""
-    return psutil.Process(pid).create_time()
-
-
-def at_work(pid: int, born: float) -> psutil.Process | None:
-    """The process that got this number then; None if it has ended, whether or not anybody waited for it."""
-    try:
-        process = psutil.Process(pid)
-        is_same = abs(process.create_time() - born) < SAME_SECONDS
-        return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
-
-
 def end(process: psutil.Process | None, seconds: float, by: signal.Signals = signal.SIGTERM) -> None:
     """Ask a process to stop, and make it stop if it does not within some seconds.
 
     Args:
-        process: of `at_work`; nothing happens for None.
+        process: of `engine.processes.at_work`; nothing happens for None.
         seconds: how long it may take.
         by: how it is asked.
     """

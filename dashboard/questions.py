@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import subprocess
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +20,9 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from dashboard.processes import at_work, born_at, end, engine_command, environment
+from dashboard.processes import end, engine_command, environment
 from engine.pairs.id_lists import read_pair_ids, write_pair_ids
+from engine.processes import age_seconds, at_work, birth
 from engine.runs import RunFolder, finished_as, storage_errors, write_json
 
 FOLDER = ".questions"
@@ -61,8 +61,12 @@ class Question:
 
     @property
     def seconds(self) -> float:
-        """Since the process was started; 0 without one."""
-        return max(0.0, time.time() - self._started["started_at"]) if self._started else 0.0
+        """Since the process was started; 0 without one that still works."""
+        process = self._process()
+        try:
+            return age_seconds(process.pid) if process else 0.0
+        except psutil.NoSuchProcess:  # it ended just now
+            return 0.0
 
     @property
     def last_words(self) -> str:
@@ -96,8 +100,7 @@ class Question:
                     stderr=log,
                     start_new_session=True,
                 )
-        started = {"pid": process.pid, "process_started": born_at(process.pid)}
-        write_json(self.folder / "process.json", {**started, "started_at": time.time()})
+        write_json(self.folder / "process.json", {"pid": process.pid, "born": birth(process.pid)})
 
     def stop(self) -> None:
         """Stop the process and forget that it was asked."""
@@ -115,7 +118,7 @@ class Question:
         """The process, if it still works."""
         started = self._started
         try:
-            return at_work(started["pid"], started["process_started"])
+            return at_work(started["pid"], started["born"])
         except (KeyError, TypeError, ValueError):  # none was started, or its file is damaged
             return None
 

@@ -6,12 +6,8 @@ A run that was killed at any moment is continued by the same call; a finished on
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
 import re
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +16,6 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-import engine
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
 from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError
@@ -29,9 +24,8 @@ from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.sources import data_hashes, title_of
 from engine.progress import RunProgress
+from engine.run_record import add_cost, add_notes, add_start, first_record, now
 from engine.runs import (
-    FORMAT_VERSION,
-    SIGN_CONVENTION,
     RunFolder,
     finished_as,
     is_wrong,
@@ -75,10 +69,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         return folder
     if not folder.has("features"):
         _check_model(config)
-    with storage_errors(folder.path):
-        (folder.path / "progress.json").unlink(missing_ok=True)
     if not folder.has("record.json"):
-        write_json(folder.path / "record.json", _first_record(folder, hashes))
+        write_json(folder.path / "record.json", first_record(folder.run_id, hashes))
     if not folder.has("config.json"):
         with finished_as(folder.path / "config.json") as part:
             part.write_text(config.to_json(), encoding="utf-8")
@@ -94,6 +86,9 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         ("map.parquet", "Drawing the map", _draw_map),
     ]
     titles = {file_name.removesuffix(".parquet"): title for file_name, title, _ in steps}
+    add_start(folder, {name: file_name for name, (file_name, _, _) in zip(titles, steps, strict=True)})
+    with storage_errors(folder.path):
+        (folder.path / "progress.json").unlink(missing_ok=True)
     with RunProgress(folder.path / "progress.json", len(steps), console, titles).running() as progress:
         for index, (file_name, title, do) in enumerate(steps):
             if folder.has(file_name):
@@ -101,12 +96,8 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
             started = time.monotonic()
             with progress.step(index, title, 1) as report:
                 do(folder, report)
-            cost = {
-                "seconds": round(time.monotonic() - started, 3),
-                "peak_memory_bytes": _peak_memory_bytes(),
-            }
-            folder.update_record(steps={file_name.removesuffix(".parquet"): cost})
-        folder.update_record(finished_at=_now())
+            add_cost(folder, file_name.removesuffix(".parquet"), time.monotonic() - started)
+        folder.update_record(finished_at=now())
     return folder
 
 
@@ -139,7 +130,7 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
         )
     write_table(folder.path / "rejects.parquet", found.rejects)
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
-    _add_notes(folder, found.notes)
+    add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
     write_table(folder.path / "pairs.parquet", found.pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
 
@@ -150,9 +141,7 @@ def _cut_batches(folder: RunFolder, report: Report) -> None:
     if config.batches:
         (segmentations, unknown), unavoidable = read_segmentations(config.batches, train["pair_id"]), None
         if unknown:
-            _add_notes(
-                folder, [f"{unknown} rows of the given segmentation name no training pair: those were left out."]
-            )
+            add_notes(folder, [f"{unknown} rows of the given segmentation name no training pair: those were left out."])
     else:
         conflicts = np.stack([pd.factorize(train["content_hash"])[0], pd.factorize(train["caption"])[0]], axis=1)
         segmentations, unavoidable = seeded_segmentations(
@@ -161,12 +150,12 @@ def _cut_batches(folder: RunFolder, report: Report) -> None:
     _check_sizes(config, pairs, segmentations)
     left_out = _left_out(segmentations)
     if left_out:
-        _add_notes(
+        add_notes(
             folder,
             [f"{left_out} training pairs are in no batch of the given segmentation: they have no influence scores."],
         )
     if len(segmentations) > 1:
-        _add_notes(folder, ["The curvature is built on the first segmentation and shared by all."])
+        add_notes(folder, ["The curvature is built on the first segmentation and shared by all."])
     folder.update_record(
         batches={"segmentations": len(segmentations), "left_out": left_out, "unavoidable_conflicts": unavoidable}
     )
@@ -205,7 +194,7 @@ def _embed(folder: RunFolder, report: Report) -> None:
         folder.update_record(
             device=str(device_of(config)), dtype=config.dtype, cost={"embedding_seconds": found["embedding_seconds"]}
         )
-        _add_notes(folder, found["notes"])
+        add_notes(folder, found["notes"])
 
     folder.step("features", embed)
 
@@ -226,7 +215,7 @@ def _detect(folder: RunFolder, report: Report) -> None:
     found, pairs = signals_table(folder, report), folder.table("pairs")
     train = pairs[pairs["split"] == "train"]
     folder.update_record(detection=found.record)
-    _add_notes(folder, found.notes)
+    add_notes(folder, found.notes)
     reason = with_oddities(found.signals["reason"], train["oddity"], train["oddity_reason"])
     write_table(folder.path / "signals.parquet", found.signals.assign(reason=reason))
 
@@ -263,7 +252,7 @@ def _trace(folder: RunFolder, report: Report) -> None:
     wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")["query_id"].tolist()
     traced = wrong[: folder.config.trace_queries]
     if len(traced) < len(wrong):
-        _add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
+        add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
     table, solves = traces_table(load_study(folder), folder.table("scores"), traced, report)
     if solves is not None:
         folder.update_record(trace_solves=dataclasses.asdict(solves))
@@ -280,25 +269,6 @@ def _draw_map(folder: RunFolder, report: Report) -> None:
     from engine.neighbour_tables import write_map
 
     write_map(folder, report)
-
-
-def _first_record(folder: RunFolder, hashes: dict[str, str]) -> dict[str, object]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "run_id": folder.run_id,
-        "created_at": _now(),
-        "finished_at": None,
-        "ecif_version": engine.__version__,
-        "git_sha": _git_sha(),
-        "sign_convention": SIGN_CONVENTION,
-        "hashes": hashes,
-        "notes": [],
-    }
-
-
-def _add_notes(folder: RunFolder, notes: list[str] | tuple[str, ...]) -> None:
-    """Notes of a step that is done again after a kill are kept once."""
-    folder.update_record(notes=list(dict.fromkeys([*folder.record.get("notes", []), *notes])))
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
@@ -326,21 +296,3 @@ def _hash_tables(config: RunConfig) -> str:
                 f"a readable file for --{name}", f"{path} ({error.strerror})", "Check the path."
             ) from error
     return digest.hexdigest()
-
-
-def _git_sha() -> str | None:
-    """The commit of the checkout this code runs from; None when installed as a package."""
-    source = Path(__file__).parent
-    if not (source.parent / ".git").exists():
-        return None
-    found = subprocess.run(["git", "-C", str(source), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None
-
-
-def _peak_memory_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes on Linux
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from engine.processes import birth
 from engine.runs import write_json
 
 WRITE_EVERY_SECONDS = 0.5
@@ -57,6 +58,8 @@ class RunProgress:
             "steps": dict(titles or {}),
         }
         self._written_at = 0.0
+        self._pid = os.getpid()
+        self._born = birth(self._pid)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[RunProgress]:
@@ -106,7 +109,8 @@ class RunProgress:
             self._path,
             {
                 "num_steps": self._num_steps,
-                "pid": os.getpid(),
+                "pid": self._pid,
+                "born": self._born,
                 "updated_at": time.time(),
                 "message": None,
                 **self._state,

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from safetensors import SafetensorError
 
 from engine.config import RunConfig
 from engine.errors import (
@@ -70,6 +72,8 @@ COLUMNS = {
     "map": ("pair_id", "kind", "x", "y"),
 }
 """the columns that every reader of a run may count on"""
+SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""what NumPy says when the disk took a part of an array"""
 SIGN_CONVENTION = (
     "influence > 0: removing the pair raises the query loss, the pair helps; "
     "influence < 0: removing it lowers the query loss, the pair hurts"
@@ -85,27 +89,43 @@ def storage_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                f"room to write {path}", "a full disk", "Free some space and run the same command again: it resumes."
-            ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise StorageError(
-                f"permission to write {path}", f"'{error.strerror}'", "Choose another folder with --out."
-            ) from error
-        if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
-            raise StorageError("a place to write", f"{path}, which is a folder", "Choose another name.") from error
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
-            raise StorageError(
-                f"a folder that can be made at {path}", f"'{error.strerror}'", "Choose another folder with --out."
-            ) from error
-        raise
+    except (OSError, SafetensorError) as error:
+        number = _system_number(error)
+        refused = None if number is None else _refusal(path, number)
+        if refused is None:
+            raise
+        raise refused from error
+
+
+def _system_number(error: Exception) -> int | None:
+    """The system's number of a refusal; two libraries tell it in their words only."""
+    if isinstance(error, OSError):
+        return errno.ENOSPC if SHORT_WRITE.fullmatch(str(error)) else error.errno
+    found = re.search(r"os error (\d+)", str(error))
+    return int(found[1]) if found else None
+
+
+def _refusal(path: Path, number: int) -> StorageError | None:
+    words = os.strerror(number)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageError(
+            f"room to write {path}", f"a full disk ('{words}')", "Free some space and run the same command again."
+        )
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StorageError(f"permission to write {path}", f"'{words}'", "Choose another folder with --out.")
+    if number in (errno.EISDIR, errno.ENOTEMPTY):
+        return StorageError("a place to write", f"{path}, which is a folder", "Choose another name.")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        return StorageError(f"a folder that can be made at {path}", f"'{words}'", "Choose another folder with --out.")
+    return None
 
 
 @contextlib.contextmanager
 def finished_as(path: Path) -> Iterator[Path]:
     """Give a `.part` path to write to; rename it to `path` when the block ends without an error.
+
+    What is written reaches the disk before it gets its name, and the name before this returns. After an error nothing
+    half written is left: on a full disk it would only take up room.
 
     Raises:
         StorageError: if the disk is full, read-only, or gives no permission.
@@ -114,15 +134,38 @@ def finished_as(path: Path) -> Iterator[Path]:
     with storage_errors(path):
         if path.exists() and not (path.is_file() or path.is_dir()):  # renaming would replace a pipe or a device
             raise StorageError("a file to write", f"{path}, which is a pipe or a device", "Name a file.")
-        if part.is_symlink():  # somebody else's: never written through
-            part.unlink()
-        elif part.is_dir():
-            shutil.rmtree(part)
-        yield part
-        if part.is_file():
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-        part.replace(path)
+        _remove(part)  # of a process that was killed
+        try:
+            yield part
+            _to_disk(part)
+            part.replace(path)
+            _to_disk(path.parent, only_itself=True)
+        except BaseException:
+            _remove(part, ignore_errors=True)
+            raise
+
+
+def _remove(part: Path, ignore_errors: bool = False) -> None:
+    """Remove a file or a folder; of a link, which is somebody else's, only the link."""
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors)
+        return
+    with contextlib.suppress(OSError if ignore_errors else FileNotFoundError):
+        part.unlink()
+
+
+def _to_disk(path: Path, only_itself: bool = False) -> None:
+    """Wait until a file, or a folder with all it holds, is on the disk; otherwise a power cut may leave empty files."""
+    inside = path.rglob("*") if path.is_dir() and not only_itself else ()
+    for one in (*inside, path):
+        descriptor = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # some file systems cannot do this for a folder
+                raise
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ KEYS_PER_QUERY = 500
 """databases take only so many values in one query"""
 RETRIED_STATES = ("40001", "40P01", "42P07", "42710")
 """PostgreSQL's: another writer was faster, two writers waited for each other, somebody else just made the table"""
+LOCK_NOT_AVAILABLE = "55P03"
 PSYCOPG = "postgresql+psycopg"
 WRITE_LOCK = 0x65636966
 """any number that no other program on the same database takes: the letters ecif"""
@@ -167,7 +168,7 @@ def database_errors(place: str) -> Iterator[None]:
     """Turn the database's refusals below this context into a sentence.
 
     Raises:
-        DecisionsError: if the database is absent, locked, damaged, read-only, full, or of an unknown kind.
+        DecisionsError: if the database is absent, locked for too long, damaged, read-only, full, or of an unknown kind.
     """
     try:
         yield
@@ -178,12 +179,26 @@ def database_errors(place: str) -> Iterator[None]:
             "For PostgreSQL: pip install 'psycopg[binary]'. For others see SQLAlchemy's list of drivers.",
         ) from error
     except (SQLAlchemyError, OSError, ImportError) as error:
+        if _is_locked(error):
+            raise DecisionsError(
+                f"a turn to write to the store of decisions at {place}",
+                f"none for {BUSY_SECONDS} seconds, because another program keeps it locked",
+                "Wait for that program or end it, then try again: nothing of this was stored.",
+            ) from error
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise DecisionsError(
             f"a store of decisions that can be read and written at {place}",
             f"'{cause}'",
             "Check the place, its permissions and the room on its disk, or give another with --decisions.",
         ) from error
+
+
+def _is_locked(error: Exception) -> bool:
+    """Whether another program kept the database for longer than anybody waits."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.OperationalError):
+        return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def _once(engine: Engine, work: Callable[[Connection], Result]) -> Result:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Exists,
     Float,
+    FromClause,
     Integer,
     MetaData,
     Row,
@@ -70,6 +71,9 @@ LEASES = Table(
     Column("until", Float, nullable=False),
     UniqueConstraint("queue_id", "pair_id", "annotator"),
 )
+
+
+LONGEST_LEASE_SECONDS = 24 * 60 * 60
 
 
 def now(connection: Connection) -> float:
@@ -174,7 +178,7 @@ def let_go(connection: Connection, queue_id: int, annotator: str, at: float) -> 
     same = (PAIRS.c.queue_id == queue_id) & (PAIRS.c.pair_id == LEASES.c.pair_id)
     is_done = exists().where(same, num_decided() >= PAIRS.c.needed).correlate(LEASES)
     theirs = (LEASES.c.annotator == annotator) & (has_decided(LEASES.c.pair_id, annotator) | is_done)
-    connection.execute(delete(LEASES).where(LEASES.c.queue_id == queue_id, (LEASES.c.until <= at) | theirs))
+    connection.execute(delete(LEASES).where(LEASES.c.queue_id == queue_id, ~in_force(LEASES, at) | theirs))
 
 
 def prolong(connection: Connection, queue_id: int, annotator: str, until: float) -> int:
@@ -183,5 +187,10 @@ def prolong(connection: Connection, queue_id: int, annotator: str, until: float)
     return connection.execute(update(LEASES).where(own).values(until=until)).rowcount
 
 
-def _lease_on_pair(lease: Table, queue_id: int, at: float) -> ColumnElement[bool]:
-    return (lease.c.queue_id == queue_id) & (lease.c.pair_id == PAIRS.c.pair_id) & (lease.c.until > at)
+def in_force(lease: FromClause, at: float) -> ColumnElement[bool]:
+    """Whether rows of `LEASES` count; one that ends too far ahead was made before the clock was set back."""
+    return (lease.c.until > at) & (lease.c.until <= at + LONGEST_LEASE_SECONDS)
+
+
+def _lease_on_pair(lease: FromClause, queue_id: int, at: float) -> ColumnElement[bool]:
+    return (lease.c.queue_id == queue_id) & (lease.c.pair_id == PAIRS.c.pair_id) & in_force(lease, at)

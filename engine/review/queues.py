@@ -28,6 +28,7 @@ from engine.review.queue_tables import (
     free,
     has_decided,
     held,
+    in_force,
     known,
     let_go,
     locked,
@@ -149,7 +150,7 @@ class QueueStore(Store):
             annotator: who is to decide them.
             number: how many to hold.
             among: only pairs in it (those of the run on screen); None: all.
-            lease_seconds: how long they are kept for the annotator without activity.
+            lease_seconds: how long they are kept for the annotator without activity; at most a day.
 
         Returns:
             pair_ids in the queue's order, at most `number`; fewer if no more need this annotator's decision.
@@ -190,7 +191,7 @@ class QueueStore(Store):
 
         def keep(connection: Connection) -> int:
             row, at = locked(connection, queue), now(connection)
-            connection.execute(delete(LEASES).where(LEASES.c.queue_id == row.id, LEASES.c.until <= at))
+            connection.execute(delete(LEASES).where(LEASES.c.queue_id == row.id, ~in_force(LEASES, at)))
             return prolong(connection, row.id, annotator, at + lease_seconds)
 
         return self._write(keep)
@@ -205,7 +206,7 @@ class QueueStore(Store):
         def give_back(connection: Connection) -> int:
             queue_id, at = locked(connection, queue).id, now(connection)
             own = (LEASES.c.queue_id == queue_id) & (LEASES.c.annotator == annotator)
-            number = connection.scalar(select(func.count()).where(own, LEASES.c.until > at))
+            number = connection.scalar(select(func.count()).where(own, in_force(LEASES, at)))
             connection.execute(delete(LEASES).where(own))
             return number
 
@@ -274,7 +275,7 @@ class QueueStore(Store):
             queue_id, at = known(connection, queue), now(connection)
             decided = case((has_decided(LEASES.c.pair_id, LEASES.c.annotator), 1), else_=0)
             wanted = select(LEASES.c.annotator, LEASES.c.until, decided.label("decided"))
-            rows = connection.execute(wanted.where(LEASES.c.queue_id == queue_id, LEASES.c.until > at)).all()
+            rows = connection.execute(wanted.where(LEASES.c.queue_id == queue_id, in_force(LEASES, at))).all()
             table = pd.DataFrame(rows, columns=["annotator", "until", "decided"]).groupby("annotator", as_index=False)
             return table.agg(
                 open=("decided", lambda column: int((column == 0).sum())),

@@ -13,6 +13,7 @@ import pytest
 
 from dashboard import jobs
 from engine.config import RunConfig
+from engine.processes import birth
 from engine.runs import RunFolder, write_json
 from engine.sample import demo_config
 
@@ -49,16 +50,18 @@ def test_a_run_that_cannot_work_leaves_its_reason(tmp_path: Path) -> None:
     assert jobs.last_words(job, tmp_path).startswith("ecif run: Expected a model folder")
 
 
-@pytest.mark.parametrize(("age_seconds", "state"), [(0, "running"), (10**9, "stopped")])
-def test_a_later_process_does_not_keep_a_killed_run_alive(tmp_path: Path, age_seconds: int, state: str) -> None:
-    """A run that was killed leaves its pid behind; whoever has that number now was born after its last word."""
-    said = {"state": "running", "pid": os.getpid(), "updated_at": time.time() - age_seconds}
+@pytest.mark.parametrize(
+    ("born", "state"), [(birth(os.getpid()), "running"), ("earlier", "stopped"), (None, "stopped")]
+)
+def test_a_later_process_does_not_keep_a_killed_run_alive(tmp_path: Path, born: str | None, state: str) -> None:
+    """A run that was killed leaves its pid behind; whoever has that number now was born at another time."""
+    said = {"state": "running", "pid": os.getpid(), "born": born, "updated_at": time.time()}
     write_json(tmp_path / "progress.json", said)
     assert jobs.state_of(RunFolder(tmp_path))[0] == state
 
 
 def test_progress_bars_are_left_out_of_the_last_words(tmp_path: Path) -> None:
-    job = jobs.Job("a" * 12, "x", 1, 0.0, 0.0)
+    job = jobs.Job("a" * 12, "x", 1, "", 0.0)
     (tmp_path / jobs.FOLDER).mkdir()
     bar = "Reading pairs  ━━━━━━ 1799/1799 0:00:02 left 0:00:00"
     (tmp_path / jobs.FOLDER / f"{job.job_id}.log").write_text(f"{bar}\n\nStopped. 3/4 were done.\n")
@@ -88,7 +91,7 @@ def test_no_jobs_are_found_where_there_are_none(tmp_path: Path, folder: str) -> 
 def test_a_run_whose_killed_process_nobody_has_waited_for_is_stopped(tmp_path: Path) -> None:
     """A dashboard's killed child keeps its number until the dashboard asks for its exit."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    said = {"state": "running", "pid": child.pid, "updated_at": time.time() + 1}
+    said = {"state": "running", "pid": child.pid, "born": birth(child.pid)}
     write_json(tmp_path / "progress.json", said)
     assert jobs.state_of(RunFolder(tmp_path))[0] == "running"
     os.kill(child.pid, signal.SIGKILL)

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from dashboard.processes import at_work, born_at, end
+from dashboard.processes import end
+from engine.processes import at_work, birth
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 
@@ -21,19 +22,19 @@ def process():
 
 
 def test_a_process_is_known_by_its_number_and_its_birth(process) -> None:
-    born = born_at(process.pid)
+    born = birth(process.pid)
     assert at_work(process.pid, born).pid == process.pid
-    assert at_work(process.pid, born - 60) is None  # an earlier process had this number
+    assert at_work(process.pid, f"{born}0") is None  # an earlier process had this number
 
 
 def test_one_that_ended_is_not_at_work_though_nobody_waited_for_it(process) -> None:
-    born = born_at(process.pid)
+    born = birth(process.pid)
     end(at_work(process.pid, born), 10, signal.SIGINT)
     assert at_work(process.pid, born) is None
 
 
 def test_one_that_does_not_listen_is_made_to_stop(process) -> None:
-    born = born_at(process.pid)
+    born = birth(process.pid)
     end(at_work(process.pid, born), 0.2)
     assert process.wait(10) == -signal.SIGKILL
     end(at_work(process.pid, born), 1)  # nothing is left to end

@@ -74,7 +74,7 @@ def test_a_question_that_fails_says_why_and_can_be_asked_again(run: RunFolder) -
 
 def test_a_later_process_with_the_same_number_is_neither_waited_for_nor_stopped(tmp_path: Path) -> None:
     question = Question(tmp_path, ("doctor",), tmp_path / "answer.json")
-    write_json(tmp_path / "process.json", {"pid": os.getpid(), "process_started": 1.0, "started_at": 1.0})
+    write_json(tmp_path / "process.json", {"pid": os.getpid(), "born": "earlier"})
     assert not question.is_alive and question.has_failed
     question.stop()  # must not stop this very test
     (tmp_path / "process.json").write_text("{broken")

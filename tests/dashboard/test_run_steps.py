@@ -31,7 +31,7 @@ def test_steps_are_done_at_work_or_waiting() -> None:
 def test_the_estimate_made_before_the_start_is_what_is_expected(runs_dir: Path, sample_run: RunFolder) -> None:
     run = RunFolder(runs_dir / sample_run.run_id)
     run.update_record(steps={})
-    job = jobs.Job("a" * 12, "x", 1, 0.0, 0.0)
+    job = jobs.Job("a" * 12, "x", 1, "", 0.0)
     (runs_dir / jobs.FOLDER).mkdir()
     assert jobs.estimate_of(job, runs_dir) is None
     said = Estimate({"pairs": (1.0, 2.0), "features": (3.0, 4.0)}, 5, ("a",))

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import jobs
 from engine.estimates import Estimate
+from engine.processes import birth
 from engine.runs import RunFolder, write_json
 
 TITLES = {"pairs": "Reading pairs", "features": "Embedding images and captions", "scores": "Scoring every pair"}
@@ -34,7 +35,8 @@ def unfinished(runs_dir: Path, sample_run: RunFolder) -> RunFolder:
 
 def says(run: RunFolder, **progress: object) -> None:
     now = time.time()
-    given = {"state": "running", "pid": os.getpid(), "updated_at": now, "step": TITLES["features"], "steps": TITLES,
+    given = {"state": "running", "pid": os.getpid(), "born": birth(os.getpid()),
+             "step": TITLES["features"], "steps": TITLES,
              "step_name": "features", "step_started_at": now, "done": 1, "total": 2}  # fmt: skip
     write_json(run.path / "progress.json", {**given, **progress})
 
@@ -71,7 +73,7 @@ def test_a_run_at_work_shows_its_steps_and_the_time_left(unfinished: RunFolder) 
 
 
 def test_a_stopped_run_can_go_on(unfinished: RunFolder) -> None:
-    says(unfinished, updated_at=1.0)  # written before this process was born: by another that is gone
+    says(unfinished, born="earlier")  # by another process with this number, which is gone
     app = open_page("runs")
     assert not app.exception
     assert "stopped · 1,198 training pairs" in words_on(app) and "Go on" in buttons(app)
@@ -100,7 +102,7 @@ def test_a_damaged_run_is_told_and_the_others_are_listed(unfinished: RunFolder, 
 def test_a_job_that_could_not_begin_says_why_and_one_with_nothing_to_do_does_not(
     runs_dir: Path, sample_run: RunFolder, printed: str
 ) -> None:
-    job = jobs.Job("a" * 12, "mine", 1, 0.0, 5.0)
+    job = jobs.Job("a" * 12, "mine", 1, "", 5.0)
     (runs_dir / jobs.FOLDER).mkdir()
     write_json(runs_dir / jobs.FOLDER / f"{job.job_id}.json", dataclasses.asdict(job))
     words = printed.replace("{run}", str(runs_dir / sample_run.run_id))
@@ -124,7 +126,7 @@ def test_a_run_that_is_starting_is_cancelled_from_this_machine_only(
     runs_dir: Path, waiting_process: psutil.Process, monkeypatch: pytest.MonkeyPatch, is_local: bool
 ) -> None:
     monkeypatch.setenv("ECIF_LOCAL", str(int(is_local)))
-    job = jobs.Job("a" * 12, "mine", waiting_process.pid, waiting_process.create_time(), 5.0)
+    job = jobs.Job("a" * 12, "mine", waiting_process.pid, birth(waiting_process.pid), 5.0)
     (runs_dir / jobs.FOLDER).mkdir()
     write_json(runs_dir / jobs.FOLDER / f"{job.job_id}.json", dataclasses.asdict(job))
     app = open_page("runs")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -15,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 import engine
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StorageError
 from engine.review.decisions import DecisionStore
 from engine.review.exports.formats import EXPORTS
 from engine.review.exports.image_names import ImageNames
@@ -25,7 +24,7 @@ from engine.review.exports.interface import Exporter, Origin, Written
 from engine.review.exports.json_text import json_line
 from engine.review.exports.label_studio import IMAGE_ROOT
 from engine.review.exports.rows import DECIDED, chunks_of, distinct_values, records
-from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, write_json
+from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, storage_errors, write_json
 
 PREVIEW_ROWS, PREVIEW_LINES, PREVIEW_CHARACTERS = 5, 12, 300
 
@@ -69,10 +68,12 @@ def write_export(
         if source.exists() and path.exists() and path.samefile(source):
             raise ConfigError("a new name", f"{path}, the table of the run", "Choose another; it is left as it is.")
     verdicts: Counter[str] = Counter()
-    with _whole_or_not(path.with_name(path.name + ".provenance.json")) as said, _whole_or_not(path) as part:
+    provenance = path.with_name(path.name + ".provenance.json")
+    with _only_writer(path), finished_as(provenance) as said, finished_as(path) as part:
         written = exporter.write(_counted(chunks, verdicts), part, origin)
         counts = {"rows": written.rows, "verdicts": dict(verdicts), "notes": list(written.notes)}
         write_json(said, {**origin.facts, **counts})
+        provenance.unlink(missing_ok=True)  # of an export before: a kill in between leaves none rather than a wrong one
     return written
 
 
@@ -147,18 +148,22 @@ def _must_be_free(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    """`finished_as` that leaves nothing half written: an export is not resumed."""
-    part = path.with_name(path.name + ".part")
+def _only_writer(path: Path) -> Iterator[None]:
+    """Keep others from writing the same file at the same time: both would write into one unfinished file."""
+    beside = path.with_name(path.name + ".part.lock")
+    lock = FileLock(beside)
+    with storage_errors(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StorageError(
+                "a file that nobody else is writing", f"{path}, which another process is", "Wait for it, or stop it."
+            ) from error
     try:
-        with finished_as(path) as place:
-            yield place
-    except BaseException:
-        if part.is_dir() and not part.is_symlink():
-            shutil.rmtree(part, ignore_errors=True)
-        elif os.path.lexists(part):
-            part.unlink()
-        raise
+        yield
+    finally:
+        beside.unlink(missing_ok=True)  # while it is locked: whoever opened it before then sees that it is gone
+        lock.release()
 
 
 def _beginning(path: Path) -> str:

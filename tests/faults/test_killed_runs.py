@@ -1,0 +1,80 @@
+"""`kill -9` at any moment of `ecif run`: what was finished stays, the rest is done again, the scores are the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from pathlib import Path
+
+import pytest
+from small_data import small_config, small_table
+
+from engine.runs import RunFolder, list_runs
+from faults.killing import Moment, changes_of, digests, finished, start
+from faults.wreck import STEPS, Wreck
+
+NUM_KILLS = 52
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, float, Path]:
+    """The undisturbed run, its seconds, and the log beside which its changes stand."""
+    folder = tmp_path_factory.mktemp("whole")
+    small_table(folder, 48, 12, 12)
+    config = small_config(folder)
+    (folder / "config").write_text(config.to_json())
+    (folder / "runs").mkdir()
+    seconds = []
+    for log in (folder / "first", folder / "log"):  # the first one warms up
+        began = time.monotonic()
+        finished(start("run", str(folder / "config"), log=log, watched=folder / "runs"), log)
+        seconds.append(time.monotonic() - began)
+        (run,) = list_runs(folder / "runs")
+        if log.name == "first":
+            (folder / "cold").mkdir()
+            run.path.rename(folder / "cold" / run.run_id)
+    assert digests(folder / "cold" / run.run_id) == digests(run.path)
+    return run, seconds[-1], folder / "log"
+
+
+def wreck(whole: RunFolder, folder: Path) -> Wreck:
+    return Wreck(dataclasses.replace(whole.config, out=str(folder)), whole)
+
+
+def test_killed_at_many_random_moments_a_run_resumes_with_the_same_scores(whole, tmp_path: Path) -> None:
+    run, seconds, _ = whole
+    chance, kills = random.Random(6), []
+    while len(kills) < NUM_KILLS:
+        one = wreck(run, tmp_path / str(len(kills)))
+        while one.kill(chance.uniform(0, 0.7 * seconds)) and len(one.kills) < 12:
+            continue
+        one.finish()
+        kills += one.kills
+    print(f"{len(kills)} kills", {step: kills.count(step) for step in (*STEPS, "end")})
+    assert len(set(kills)) >= 3  # early and late, however busy the machine is
+
+
+def test_killed_before_and_after_every_file_gets_its_name_a_run_resumes_with_the_same_scores(whole, tmp_path) -> None:
+    run, _, log = whole
+    renamed = dict.fromkeys(name for event, name in changes_of(log) if event == "os.rename")
+    named = [
+        name for name in renamed if ".webp." not in name
+    ]  # a thumbnail's unfinished file has another name each time
+    moments = [Moment("os.rename", name, after) for name in named for after in (False, True)]
+    moments += [Moment("os.mkdir", "thumbnails", after=True), Moment("open", "text.npy")]  # half of a folder
+    moments.sort(key=lambda moment: first_change(changes_of(log), moment))
+    one = wreck(run, tmp_path / "one")
+    for moment in moments:
+        one.kill(dies_at=moment)
+    print(f"{len(one.kills)} aimed kills", {step: one.kills.count(step) for step in (*STEPS, "end")})
+    assert set(one.kills) >= set(STEPS) and len(one.kills) >= 20
+    one.finish()
+    starts = one.folder.record["starts"]
+    begun = [*STEPS, None].index
+    steps = [start["step"] and next(step for step in STEPS if step.startswith(start["step"])) for start in starts]
+    assert steps == sorted(steps, key=begun) and len(set(steps)) >= len(STEPS)
+
+
+def first_change(changes: list[tuple[str, str]], moment: Moment) -> int:
+    return changes.index((moment.event, moment.name)) + moment.after
