@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from databases import Server, postgresql_server
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+STATE = tempfile.TemporaryDirectory(prefix="ecif-state-")
+os.environ["XDG_STATE_HOME"] = STATE.name  # what runs of tests remember goes with the tests
 
 
 @pytest.fixture(scope="session")
