@@ -21,6 +21,7 @@ import psutil
 
 from dashboard.processes import at_work, born_at, end, engine_command, environment
 from engine.config import RunConfig
+from engine.errors import RunFolderError
 from engine.estimates import Estimate, from_json, to_json
 from engine.runs import RunFolder, list_runs, storage_errors, write_json
 
@@ -105,13 +106,20 @@ def stop(job: Job) -> None:
 
 def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
     """The run folder a job works on; None before it has made one."""
-    return next((run for run in list_runs(runs_dir) if run.progress.get("pid") == job.pid), None)
+    return next((run for run in list_runs(runs_dir) if _pid_of(run) == job.pid), None)
 
 
 def job_of(run: RunFolder, known: list[Job]) -> Job | None:
     """The job that worked on a run last; None if it was started in a terminal."""
-    pid = run.progress.get("pid")
-    return next((job for job in known if job.pid == pid), None)
+    return next((job for job in known if job.pid == _pid_of(run)), None)
+
+
+def _pid_of(run: RunFolder) -> int | None:
+    """The process that worked on a run last; None if it never said, or cannot be read."""
+    try:
+        return run.progress.get("pid")
+    except RunFolderError:
+        return None
 
 
 def printed_run(job: Job, runs_dir: Path) -> RunFolder | None:

@@ -54,7 +54,7 @@ with left:
 
 with right:
     if score is None:
-        st.info("The model did not learn from this pair, so it has no influence.")
+        st.info("This pair is held out: the model did not learn from it, so it has no influence.")
     else:
         why_suspected(run, score)
         suggested_captions(run, score)

@@ -83,8 +83,11 @@ def test_a_strange_host_is_refused_with_what_to_do() -> None:
 def test_sockets_and_writing_need_an_origin_of_their_own() -> None:
     for origin in ("http://evil.example", "http://localhost:9999", "null"):
         assert client().put("/x", headers={"origin": origin}).status_code == 403
-        with pytest.raises(WebSocketDisconnect), client().websocket_connect(
-            "ws://localhost:8501/_stcore/stream", headers={"origin": origin, "host": "localhost:8501"}
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client().websocket_connect(
+                "ws://localhost:8501/_stcore/stream", headers={"origin": origin, "host": "localhost:8501"}
+            ),
         ):
             pass
     own = {"origin": "http://localhost:8501", "host": "localhost:8501"}

@@ -107,7 +107,8 @@ def test_with_a_login_pictures_are_for_people_on_the_list_only(runs_dir: Path, t
 
 
 def test_listening_elsewhere_is_asked_for_and_warned_of(runs_dir: Path, tmp_path: Path) -> None:
-    with served(tmp_path, "--runs", str(runs_dir), "--host", "0.0.0.0", "--allowed-host", "a.example") as (url, process):  # noqa: S104
+    options = ("--runs", str(runs_dir), "--host", "0.0.0.0", "--allowed-host", "a.example")  # noqa: S104
+    with served(tmp_path, *options) as (url, process):
         assert status(url, Host="a.example") == 200 and status(url, Host="b.example") == 403
         warning = process.stderr.readline()
     assert "no login is set up" in warning and warning.count("\n") == 1
