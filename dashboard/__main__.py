@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import ipaddress
 import os
 import socket
@@ -14,13 +15,20 @@ import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
+from dashboard.people import LOGIN, check_login, read_secrets
+from engine.errors import ConfigError, EcifError
+
 HERE = Path(__file__).resolve().parent
+OPEN_TO_ALL = (
+    "Warning: anyone who can reach this address sees every picture and caption and can decide on pairs, because no "
+    'login is set up; README, "Showing it to others safely", says how.'
+)
 PORTS_TRIED = 20
 OPEN_AFTER_SECONDS = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until stopped; 1 if no port is free."""
+    """Serve until stopped; 1 if no port is free or the login cannot work as it is set up."""
     options = _options(arguments)
     port = free_port(options.address, options.port)
     if port is None:
@@ -30,16 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    runs = Path(options.runs).resolve()
-    os.environ["ECIF_RUNS_DIR"] = str(runs)
-    os.environ["ECIF_DECISIONS"] = (
-        options.decisions or os.environ.get("ECIF_DECISIONS") or str(runs / "decisions.sqlite")
-    )
-    os.environ["ECIF_LOCAL"] = "1" if is_local(options.address) else "0"
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+    try:
+        has_login = check_login(read_secrets(_secret_files()))
+        _check_login_parts(has_login)
+    except EcifError as error:
+        print(error, file=sys.stderr)
+        return 1
+    os.environ.update(_environment(options, has_login))
     sys.path.insert(0, str(HERE.parent))
     url = f"http://{options.address if is_local(options.address) else 'localhost'}:{port}"
     print(f"Dashboard: {url}   (Ctrl+C stops it)", flush=True)
+    if not is_local(options.address) and not has_login:
+        print(OPEN_TO_ALL, file=sys.stderr, flush=True)
     if not options.no_browser:
         threading.Thread(target=_open_when_ready, args=(url, port), daemon=True).start()
     return _serve(options.address, port)
@@ -79,11 +89,47 @@ def config_flags(path: Path) -> Iterator[str]:
     yield from walk("", tomllib.loads(path.read_text(encoding="utf-8")))
 
 
+def _environment(options: argparse.Namespace, has_login: bool) -> dict[str, str]:
+    """What the pages are told."""
+    runs = Path(options.runs).resolve()
+    others_come = has_login or options.allowed_host or not is_local(options.address)
+    return {
+        "ECIF_RUNS_DIR": str(runs),
+        "ECIF_DECISIONS": options.decisions or os.environ.get("ECIF_DECISIONS") or str(runs / "decisions.sqlite"),
+        "ECIF_LOCAL": "0" if others_come else "1",
+        "ECIF_ALLOWED_HOSTS": ",".join(options.allowed_host),
+        "ECIF_DATA": os.pathsep.join(str(Path(one).resolve()) for one in options.data),
+        LOGIN: "1" if has_login else "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")])),
+    }
+
+
+def _secret_files() -> list[str]:
+    """Where Streamlit looks for `secrets.toml`, the last one first in right."""
+    from streamlit.config import get_config_files
+
+    return [*get_config_files("secrets.toml"), str(HERE / ".streamlit" / "secrets.toml")]
+
+
+def _check_login_parts(has_login: bool) -> None:
+    """Refuse a login whose library is not installed, before the first visitor finds out.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    if has_login and importlib.util.find_spec("authlib") is None:
+        raise ConfigError(
+            "the library that Streamlit's login needs", "none", "Install it with `pip install 'ecif-dashboard[login]'`."
+        )
+
+
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dashboard", description="Serve the ECIF dashboard.")
     parser.add_argument("--runs", default="ecif_runs", help="folder of runs (default %(default)s)")
     parser.add_argument("--port", type=int, default=8501, help="first port tried (default %(default)s)")
-    parser.add_argument("--address", default="localhost", help="address to listen on (default %(default)s)")
+    parser.add_argument("--address", "--host", default="localhost", help="address to listen on (default %(default)s)")
+    parser.add_argument("--allowed-host", action="append", default=[], help="another name this server is known by")
+    parser.add_argument("--data", action="append", default=[], help="folder whose pictures may be shown")
     parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite in the folder of runs)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     return parser.parse_args(arguments)

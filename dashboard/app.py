@@ -5,12 +5,14 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.components.boxes import show_errors
+from dashboard.components.entrance import only_people_who_may_enter
 from dashboard.components.who import who_decides
 from dashboard.state import choose_run
 from dashboard.wording import APP_TITLE
 
 HERE = Path(__file__).resolve().parent
 st.set_page_config(page_title=APP_TITLE, page_icon=str(HERE / "icon.svg"), layout="wide")
+only_people_who_may_enter()
 
 PAGES = [
     st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", default=True),

@@ -11,10 +11,11 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from dashboard.comparison import Comparison, compare, suspects
+from dashboard.originals import check_place
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
 from dashboard.tables import bar_scale
-from dashboard.thumbnails import NAME
+from dashboard.thumbnails import thumbnail_bytes
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import open_picture
@@ -196,11 +197,10 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
     run = RunFolder(Path(path))
     row = _pairs(path, revision).loc[pair_id]
     try:
+        check_place(run, row["images"])
         image = open_picture(row["images"], row["image"])
     except EcifError:
-        thumbnail = run.thumbnail(row["thumbnail"])
-        is_there = NAME.fullmatch(row["thumbnail"]) and thumbnail.is_file()  # a stranger's run may name any file
-        return thumbnail.read_bytes() if is_there else _no_picture()
+        return thumbnail_bytes(run.path, str(row["thumbnail"])) or _no_picture()
     image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
     return _webp(image)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from dashboard.processes import end, engine_command, environment
 from engine.config import RunConfig
+from engine.errors import RunFolderError
 from engine.estimates import Estimate, from_json, to_json
 from engine.pairs.sources import title_of
 from engine.processes import at_work, birth
@@ -105,13 +106,21 @@ def stop(job: Job) -> None:
 
 def run_of(job: Job, runs_dir: Path) -> RunFolder | None:
     """The run folder a job works on; None before it has made one."""
-    return next((run for run in list_runs(runs_dir) if _process_of(run.progress) == (job.pid, job.born)), None)
+    return next((run for run in list_runs(runs_dir) if _worker_of(run) == (job.pid, job.born)), None)
 
 
 def job_of(run: RunFolder, known: list[Job]) -> Job | None:
     """The job that worked on a run last; None if it was started in a terminal."""
-    worker = _process_of(run.progress)
+    worker = _worker_of(run)
     return next((job for job in known if (job.pid, job.born) == worker), None)
+
+
+def _worker_of(run: RunFolder) -> tuple[int, str]:
+    """Number and mark of the process that worked on a run last; of none if it never said, or cannot be read."""
+    try:
+        return _process_of(run.progress)
+    except RunFolderError:
+        return _process_of({})
 
 
 def printed_run(job: Job, runs_dir: Path) -> RunFolder | None:

@@ -13,9 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboard.places import runs_dir
 from dashboard.thumbnails import HEADERS as FOR_GOOD
-from dashboard.thumbnails import RUN
+from dashboard.thumbnails import RUN, run_folder
 from engine.errors import EcifError
 from engine.runs import RunFolder
 
@@ -34,16 +33,16 @@ async def large_picture(request: Request) -> Response:
 
 
 def _picture(run_id: str, pair_id: str) -> bytes | None:
-    root = runs_dir().resolve()
-    if not RUN.fullmatch(run_id) or (root / run_id).resolve().parent != root:
+    folder = run_folder(run_id)
+    if folder is None:
         return None
     # Not at the top: Streamlit's caches want its runtime, which starts after the routes are made.
     from dashboard import cache
 
     try:
-        run = RunFolder.open(root / run_id)
+        run = RunFolder.open(folder)
         return cache.picture(str(run.path), run.revision, pair_id) if pair_id in cache.pairs(run).index else None
-    except EcifError:
+    except (EcifError, OSError, KeyError, TypeError, ValueError):  # a stranger's table holds anything
         return None
 
 

@@ -1,10 +1,49 @@
-"""What `streamlit run` serves: the pages, and the pictures by URL."""
+"""What `streamlit run` serves: the pages, and the pictures by URL; to whom `dashboard.doors` lets in."""
 
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.runtime.secrets import secrets_singleton
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
 from dashboard import large_pictures, thumbnails
+from dashboard.doors import CLOSED, KnownHosts, PeopleOnly, SafeHeaders
+from dashboard.people import is_welcome, login_part
+from dashboard.places import allowed_hosts
 from dashboard.warm_up import warm_up
 
-app = st.App(Path(__file__).with_name("app.py"), routes=[*thumbnails.ROUTES, *large_pictures.ROUTES], lifespan=warm_up)
+ROUTES = [*thumbnails.ROUTES, *large_pictures.ROUTES]
+
+
+def may_enter(cookies: Mapping[str, str]) -> bool:
+    """Whether the sender of these cookies may have pictures and files; Streamlit's own signed cookie says who it is."""
+    return is_welcome(_user_of(cookies), login_part(secrets_singleton))
+
+
+def _user_of(cookies: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        signed = _get_signed_cookie_with_chunks(dict(cookies), USER_COOKIE_NAME)
+        user = json.loads(signed) if signed else {}
+    except (ValueError, UnicodeError):
+        return {}
+    return user if isinstance(user, dict) else {}
+
+
+CLOSED_PARTS = CLOSED | {route.path.split("/")[1] for route in ROUTES}
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    routes=ROUTES,
+    middleware=[
+        Middleware(SafeHeaders),
+        Middleware(KnownHosts, allowed=allowed_hosts()),
+        Middleware(PeopleOnly, may_enter=may_enter, closed=CLOSED_PARTS),
+    ],
+    lifespan=warm_up,
+)

@@ -6,10 +6,13 @@ import datetime
 import getpass
 import uuid
 from enum import StrEnum
+from typing import Any
 
 import streamlit as st
+from streamlit.runtime.secrets import secrets_singleton
 
 from dashboard.cache import decision_store
+from dashboard.people import login_is_asked_for, login_part
 from dashboard.places import runs_dir
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, list_runs
@@ -64,9 +67,14 @@ def logged_in_as() -> str | None:
     return next((str(st.user[key]) for key in ("email", "name", "sub") if st.user.get(key)), None)
 
 
+def login_secrets() -> dict[str, Any]:
+    """What `secrets.toml` says of the login and of who may come in; empty without such a file."""
+    return login_part(secrets_singleton)
+
+
 def asks_for_login() -> bool:
     """Whether Streamlit's login is set up."""
-    return "is_logged_in" in st.user
+    return login_is_asked_for(login_secrets())
 
 
 def account_name() -> str:

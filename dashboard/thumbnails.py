@@ -7,17 +7,20 @@ digits are ever opened. A thumbnail's name is the hash of its picture, so it can
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboard.places import runs_dir
 
 NAME = re.compile(r"[0-9a-f]{32}\.webp")
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}")
+MAX_BYTES = 2**20
 HEADERS = {
-    "Cache-Control": "public, max-age=31536000, immutable",
+    "Cache-Control": "private, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'",
 }
@@ -28,16 +31,38 @@ def thumbnail_url(run_id: str, name: str | None) -> str:
     return f"/thumb/{run_id}/{name}" if name and NAME.fullmatch(name) and RUN.fullmatch(run_id) else ""
 
 
+def thumbnail_bytes(run: Path, name: str) -> bytes | None:
+    """A thumbnail of the run in folder `run`; None for another name, a link out of it, or what is no WebP picture."""
+    folder = run / "thumbnails"
+    path = folder / name
+    try:
+        if not NAME.fullmatch(name) or not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        if path.resolve().parent != run.resolve() / "thumbnails":  # a stranger's folder may hold links
+            return None
+        data = path.read_bytes()
+    except (OSError, RuntimeError):
+        return None
+    return data if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+
+
 async def thumbnail(request: Request) -> Response:
     """The WebP file, or 404 without saying why."""
     run_id, name = request.path_params["run_id"], request.path_params["name"]
-    if not (RUN.fullmatch(run_id) and NAME.fullmatch(name)):
-        return Response(status_code=404)
+    run = run_folder(run_id)
+    found = None if run is None else await run_in_threadpool(thumbnail_bytes, run, name)
+    return Response(status_code=404) if found is None else Response(found, media_type="image/webp", headers=HEADERS)
+
+
+def run_folder(run_id: str) -> Path | None:
+    """The folder of a run by its name in an address; None for odd names and for links out of the folder of runs."""
     root = runs_dir().resolve()
-    path = root / run_id / "thumbnails" / name
-    if not path.is_file() or not path.resolve().is_relative_to(root):
-        return Response(status_code=404)
-    return FileResponse(path, media_type="image/webp", headers=HEADERS)
+    if not RUN.fullmatch(run_id):
+        return None
+    try:
+        return root / run_id if (root / run_id).resolve().parent == root else None
+    except (OSError, RuntimeError):
+        return None
 
 
 ROUTES = [Route("/thumb/{run_id}/{name}", thumbnail, methods=["GET"])]

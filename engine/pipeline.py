@@ -20,6 +20,7 @@ from engine.batches import BatchSegmentation, read_segmentations, seeded_segment
 from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
+from engine.made_here import remember
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.sources import data_hashes, title_of
@@ -133,6 +134,7 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
     write_table(folder.path / "pairs.parquet", found.pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
+    remember(folder.path / "pairs.parquet")
 
 
 def _cut_batches(folder: RunFolder, report: Report) -> None:

@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from safetensors import SafetensorError
 
 from engine.config import RunConfig
 from engine.errors import (
     ConfigError,
-    RunFolderAbsent,
     RunFolderDamaged,
     RunFolderPartial,
     RunFolderVersion,
     StorageError,
 )
+from engine.run_checks import AGAIN, check_folder, check_inside, check_record, check_table, is_run_like
 
 FORMAT_VERSION = 2
 TABLES = (
@@ -197,14 +198,12 @@ class RunFolder:
 
         Raises:
             RunFolderAbsent: if there is no run.
+            RunFolderPartial: if there is only a part of one, such as a folder that was not copied whole.
             RunFolderDamaged: if its configuration or record cannot be read.
             RunFolderVersion: if another version of the format wrote it.
         """
         folder = cls(Path(path))
-        if not (folder.path / "config.json").is_file():
-            raise RunFolderAbsent(
-                "a run folder (with config.json)", str(path), "Check the path, or start a run with `ecif run`."
-            )
+        check_folder(folder.path)
         version = folder.record.get("format_version")
         if version != FORMAT_VERSION:
             raise RunFolderVersion(
@@ -232,7 +231,7 @@ class RunFolder:
     @property
     def record(self) -> dict[str, Any]:
         """What was done, with what, and what it cost."""
-        return self._json("record.json", {"format_version": FORMAT_VERSION})
+        return self._json("record.json", {"format_version": FORMAT_VERSION}, check_record)
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -272,17 +271,18 @@ class RunFolder:
         """
         path = self.path / f"{name}.parquet"
         if not path.is_file():
+            if self.is_finished:
+                raise RunFolderPartial("a whole run folder", f"{path.parent} without {path.name}", AGAIN)
             raise RunFolderPartial(
                 f"a finished {name} table", f"a run without it ({self.path})", "Run the same command again: it resumes."
             )
         try:
+            check_inside(path, self.path)
             wanted = None if pair_id is None else [("pair_id", "==", pair_id)]
             found = pd.read_parquet(path, columns=columns, filters=wanted)
-            absent = [one for one in COLUMNS[name] if one not in found and (columns is None or one in columns)]
-            if absent:
-                raise ValueError(f"without {', '.join(absent)}")
+            check_table(name, found, [one for one in COLUMNS[name] if columns is None or one in columns])
             return found
-        except (OSError, ValueError) as error:  # pyarrow.ArrowInvalid is a ValueError
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise RunFolderDamaged(
                 f"a readable {name} table",
                 f"{path} ({error})",
@@ -309,25 +309,37 @@ class RunFolder:
         """The path of the thumbnail file `name` (the `thumbnail` column of the pairs table)."""
         return self.path / "thumbnails" / name
 
-    def _json(self, name: str, default: dict[str, Any]) -> dict[str, Any]:
+    def _json(
+        self, name: str, default: dict[str, Any], check: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
         path = self.path / name
         if not path.exists():
             return dict(default)
         try:
+            check_inside(path, self.path)
             values = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(values, dict):
                 raise ValueError("not an object")
+            if check is not None:
+                check(values)
             return values
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunFolderDamaged(
                 f"a readable {name}", f"{path} ({error})", "Delete the folder and run again."
             ) from error
 
 
 def list_runs(runs_dir: str | Path) -> list[RunFolder]:
-    """The runs in `runs_dir`, newest first; folders that are not runs are passed over."""
+    """The runs in `runs_dir`, newest first, incomplete ones too; folders that are not runs are passed over."""
     folder = Path(runs_dir)
     if not folder.is_dir():
         return []
-    found = [RunFolder(p) for p in folder.iterdir() if (p / "config.json").is_file()]
-    return sorted(found, key=lambda run: (run.path / "config.json").stat().st_mtime, reverse=True)
+    return sorted((RunFolder(path) for path in folder.iterdir() if is_run_like(path)), key=_begun_at, reverse=True)
+
+
+def _begun_at(run: RunFolder) -> float:
+    """Unix seconds; 0 for a folder that has just gone."""
+    for path in (run.path / "config.json", run.path):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from dashboard.state import chosen_run
-from engine.errors import EcifError
+from engine.errors import EcifError, RunFolderAbsent, RunFolderDamaged, RunFolderPartial
 from engine.runs import RunFolder
 
 
@@ -40,11 +40,21 @@ def run_or_stop() -> RunFolder:
     return run
 
 
+STATES = (
+    (RunFolderAbsent, "This run is not there any more."),
+    (RunFolderPartial, "This run is not complete."),
+    (RunFolderDamaged, "This run is damaged."),
+)
+
+
 @contextlib.contextmanager
 def show_errors() -> Iterator[None]:
     """Show what a person can mend as a box with one sentence instead of a traceback."""
     try:
         yield
     except EcifError as error:
-        st.error("This page cannot be shown.", icon=":material/error:")
+        title = next((words for kind, words in STATES if isinstance(error, kind)), None)
+        st.error(title or "This page cannot be shown.", icon=":material/error:")
         st.text(str(error))
+        if title:
+            st.text("Other runs can be chosen in the sidebar; the Runs page lists all of them.")

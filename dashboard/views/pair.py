@@ -14,6 +14,7 @@ from dashboard.components.nearest import nearest_pairs
 from dashboard.components.prediction_cards import prediction_list
 from dashboard.components.suggestions import suggested_captions
 from dashboard.components.why import why_suspected
+from dashboard.originals import SMALL_ONLY, may_be_read
 from dashboard.predictions import prediction_cards
 from dashboard.state import Key, go, store
 from dashboard.tables import pair_tiles
@@ -47,12 +48,13 @@ with left:
     st.image(cache.picture(str(run.path), run.revision, pair_id), width=PICTURE_PIXELS, alt="The picture of this pair")
     decision_form(run, pair, standing, score, steps)
     size = f"{pair['width']} × {pair['height']} pixels" if pair["width"] else "given as features, without a picture"
-    st.caption(f"{pair['split']} pair · {size}")
-    st.text(f"{pair['image']}\n{pair_id}")
+    st.text(f"{pair['split']} pair · {size}\n{pair['image']}\n{pair_id}")
+    if pair["width"] and not may_be_read(run, pair["images"]):
+        st.caption(SMALL_ONLY)
 
 with right:
     if score is None:
-        st.info(f"This is a {pair['split']} pair: the model did not learn from it, so it has no influence.")
+        st.info("This pair is held out: the model did not learn from it, so it has no influence.")
     else:
         why_suspected(run, score)
         suggested_captions(run, score)

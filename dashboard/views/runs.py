@@ -34,6 +34,7 @@ def failed_before_it_began() -> jobs.Job | None:
 
 def one_run(run: RunFolder) -> None:
     """A run with its state, what can be done about it, and what it said if it ended badly."""
+    RunFolder.open(run.path)  # says what is wrong with one that was copied in part, or damaged
     (state, progress), record = jobs.state_of(run), run.record
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.large_pictures import ROUTES, picture_url
+from engine.made_here import remember
 from engine.runs import RunFolder, write_table
 
 
@@ -53,6 +54,7 @@ def test_a_table_that_names_a_file_elsewhere_gets_its_thumbnail(client: TestClie
     pairs.loc[0, ["image", "images"]] = [image, str(runs_dir)]
     (runs_dir.parent / "secret.png").write_bytes(b"secret")
     write_table(run.path / "pairs.parquet", pairs)
+    remember(run.path / "pairs.parquet")
     answer = client.get(picture_url(run.run_id, pair_id))
     assert answer.content == run.thumbnail(pairs.loc[0, "thumbnail"]).read_bytes()
 

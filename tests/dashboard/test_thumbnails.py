@@ -9,13 +9,14 @@ from starlette.testclient import TestClient
 from dashboard.thumbnails import ROUTES, thumbnail_url
 
 NAME = "0123456789abcdef" * 2 + ".webp"
+PICTURE = b"RIFF\x00\x00\x00\x00WEBPVP8 "
 
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     folder = tmp_path / "runs" / "demo-1" / "thumbnails"
     folder.mkdir(parents=True)
-    (folder / NAME).write_bytes(b"picture")
+    (folder / NAME).write_bytes(PICTURE)
     (folder / "secret.txt").write_text("secret")
     (tmp_path / "runs" / "demo-1" / "config.json").write_text("secret")
     (tmp_path / NAME).write_text("secret")
@@ -25,9 +26,9 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 
 def test_a_thumbnail_is_served_and_may_be_kept_for_good(client: TestClient) -> None:
     answer = client.get(thumbnail_url("demo-1", NAME))
-    assert (answer.status_code, answer.content) == (200, b"picture")
+    assert (answer.status_code, answer.content) == (200, PICTURE)
     assert answer.headers["content-type"] == "image/webp"
-    assert "immutable" in answer.headers["cache-control"]
+    assert "immutable" in answer.headers["cache-control"] and "private" in answer.headers["cache-control"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dashboard import cache
 from dashboard.components.asking.strip import picture_strip
+from dashboard.originals import check_place
 from dashboard.thumbnails import thumbnail_url
 from engine.asking import MAX_PICTURE_BYTES, Question
 from engine.asking.question import MAX_PICTURE_PIXELS
@@ -113,7 +114,9 @@ def _chosen(data: bytes, example: str | None = None) -> Chosen:
 @st.cache_data(max_entries=MOST_EXAMPLES, show_spinner=False)
 def _example(path: str, revision: str, pair_id: str) -> Chosen:
     """The picture of a held-out pair, read where the run's table says."""
-    pair = cache.pairs(RunFolder(Path(path))).loc[pair_id]
+    run = RunFolder(Path(path))
+    pair = cache.pairs(run).loc[pair_id]
+    check_place(run, pair["images"])
     return _chosen(picture_bytes(pair["images"], pair["image"]), pair_id)
 
 
@@ -130,6 +133,7 @@ def _examples(path: str, revision: str) -> list[dict[str, Any]]:
     for row in pd.concat([wrong, right]).itertuples():
         pair = pairs.loc[row.pair_id]
         try:
+            check_place(run, pair["images"])
             check_picture(pair["images"], pair["image"])
         except RejectedImage:
             continue

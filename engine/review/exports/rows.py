@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import RunFolderDamaged
+from engine.run_checks import check_table
 from engine.runs import RunFolder
 
 CHUNK_ROWS = 4096
@@ -80,8 +81,10 @@ def pair_chunks(run: RunFolder, columns: Sequence[str]) -> Iterator[pd.DataFrame
             if absent:
                 raise pa.ArrowInvalid(f"without {', '.join(absent)}")
             for batch in file.iter_batches(CHUNK_ROWS, columns=list(columns)):
-                yield batch.to_pandas()[list(columns)]
-    except (OSError, pa.ArrowException) as error:
+                chunk = batch.to_pandas()[list(columns)]
+                check_table("pairs", chunk, list(columns))
+                yield chunk
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise RunFolderDamaged("a readable pairs table", f"{path} ({error})", "Delete it and run again.") from error
 
 
