@@ -51,7 +51,9 @@ def test_a_run_that_cannot_work_leaves_its_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("born", "state"), [(birth(os.getpid()), "running"), ("earlier", "stopped"), (None, "stopped")]
+    ("born", "state"),
+    [(birth(os.getpid()), "running"), ("earlier", "stopped"), (None, "stopped")],
+    ids=["same", "earlier", "unknown"],
 )
 def test_a_later_process_does_not_keep_a_killed_run_alive(tmp_path: Path, born: str | None, state: str) -> None:
     """A run that was killed leaves its pid behind; whoever has that number now was born at another time."""
