@@ -14,8 +14,9 @@ import pandas as pd
 from engine.errors import RunFolderAbsent, RunFolderPartial
 
 NEEDED = ("config.json", "record.json")
-TEXTS = ("pair_id", "query_id", "other_pair_id", "image", "caption", "split", "source", "thumbnail")
-ALWAYS = ("image", "caption", "split", "source")
+TEXTS = ("pair_id", "query_id", "other_pair_id", "image", "caption", "split", "source", "images",
+         "thumbnail")  # fmt: skip
+ALWAYS = ("image", "caption", "split", "source", "images")
 """texts that every pair has"""
 NUMBERS = ("influence", "influence_positive", "influence_negative", "suspicion", "suspicion_rank", "p_wrong", "rank",
            "pair_loss", "clip_score", "similarity", "x", "y", "confidence", "loss", "width", "height")  # fmt: skip
@@ -92,7 +93,8 @@ def check_table(name: str, table: pd.DataFrame, expected: list[str]) -> None:
         raise ValueError(f"without {', '.join(absent)}")
     for column in table.columns.intersection(TEXTS):
         given = table[column]
-        if not (isinstance(given.dtype, pd.StringDtype) or given.isna().all() or pd.api.types.is_string_dtype(given)):
+        values = given.cat.categories if isinstance(given.dtype, pd.CategoricalDtype) else given
+        if not (pd.api.types.is_string_dtype(values) or given.isna().all()):
             raise ValueError(f"with {column} that is no text")
         if name == "pairs" and column in ALWAYS and given.isna().any():
             raise ValueError(f"with a row without {column}")

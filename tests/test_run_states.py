@@ -115,6 +115,14 @@ def test_every_state_has_an_error_of_its_own_and_the_others_stay_readable(copy: 
     assert len(others) == 1 and len(others[0].table("scores"))
 
 
+def test_repeated_texts_may_be_categories(copy: Path) -> None:
+    table("pairs", lambda t: t.astype({"source": "category", "split": "category", "caption": "category"}))(copy)
+    assert RunFolder.open(copy).table("pairs")["source"].dtype == "category"
+    table("pairs", lambda t: t.assign(source=pd.Categorical(range(len(t)))))(copy)
+    with pytest.raises(RunFolderDamaged, match="source that is no text"):
+        RunFolder.open(copy).table("pairs")
+
+
 OF_THE_FOLDER = ("nothing there", "no config", "record cut")
 OF_A_TABLE = ("no scores", "scores cut", "pairs of numbers")
 
