@@ -23,7 +23,7 @@ NUMBERS = ("influence", "influence_positive", "influence_negative", "suspicion",
 ONE_ROW_PER_ID = {"pairs": "pair_id", "queries": "query_id", "scores": "pair_id", "signals": "pair_id"}
 RECORD_KINDS = {
     "notes": list, "counts": dict, "steps": dict, "metrics": dict, "cost": dict, "batches": dict, "detection": dict,
-    "health": dict, "curvature": dict, "created_at": str, "finished_at": str,
+    "health": dict, "curvature": dict, "created_at": str, "finished_at": str | None,
 }  # fmt: skip
 AGAIN = "It was copied in part, or stopped as it began: copy it again, or run it again."
 
@@ -67,12 +67,13 @@ def check_record(values: dict[str, Any]) -> None:
     Raises:
         ValueError: if one is.
     """
-    wrong = [name for name, kind in RECORD_KINDS.items() if not isinstance(values.get(name) or kind(), kind)]
-    steps = values.get("steps") or {}
-    if not wrong and not all(isinstance(step, dict) and _is_number(step.get("seconds", 0)) for step in steps.values()):
-        wrong = ["steps"]
-    if not wrong and not all(isinstance(count, int) for count in (values.get("counts") or {}).values()):
-        wrong = ["counts"]
+    wrong = [name for name, kind in RECORD_KINDS.items() if name in values and not isinstance(values[name], kind)]
+    if not wrong:
+        steps, counts = values.get("steps", {}).values(), values.get("counts", {}).values()
+        if not all(isinstance(step, dict) and _is_number(step.get("seconds", 0)) for step in steps):
+            wrong = ["steps"]
+        elif not all(isinstance(count, int) for count in counts):
+            wrong = ["counts"]
     if wrong:
         raise ValueError(f"{wrong[0]} of another kind")
 
