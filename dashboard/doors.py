@@ -24,8 +24,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CLOSED = frozenset({"media", "upload_file", "agent", "metrics"})
-"""parts of the addresses at which Streamlit itself serves or takes files, or answers programs"""
+CLOSED = ("/media", "/_stcore/upload_file", "/_stcore/agent", "/_stcore/metrics")
+"""beginnings of the addresses at which Streamlit itself serves or takes files, or answers programs"""
 READING = ("GET", "HEAD", "OPTIONS")
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
@@ -105,15 +105,16 @@ class PeopleOnly:
     Args:
         app: what comes behind.
         may_enter: from the cookies of a request, whether its sender may come in.
-        closed: addresses with one of these parts are closed.
+        closed: addresses below these are closed.
     """
 
-    def __init__(self, app: ASGIApp, may_enter: Callable[[Mapping[str, str]], bool], closed: frozenset[str]) -> None:
-        self._app, self._may_enter, self._closed = app, may_enter, closed
+    def __init__(self, app: ASGIApp, may_enter: Callable[[Mapping[str, str]], bool], closed: tuple[str, ...]) -> None:
+        self._app, self._may_enter = app, may_enter
+        self._closed = tuple(f"{one}/" for one in closed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and self._closed & set(scope["path"].split("/")):
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(self._closed):
             cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
             if not self._may_enter(cookies):
                 await _refuse(scope, receive, send, "Log in first.")

@@ -36,14 +36,14 @@ def _user_of(cookies: Mapping[str, str]) -> dict[str, Any]:
     return user if isinstance(user, dict) else {}
 
 
-CLOSED_PARTS = CLOSED | {route.path.split("/")[1] for route in ROUTES}
+CLOSED_HERE = (*CLOSED, *(f"/{route.path.split('/')[1]}" for route in ROUTES))
 app = st.App(
     Path(__file__).with_name("app.py"),
     routes=ROUTES,
     middleware=[
         Middleware(SafeHeaders),
         Middleware(KnownHosts, allowed=allowed_hosts()),
-        Middleware(PeopleOnly, may_enter=may_enter, closed=CLOSED_PARTS),
+        Middleware(PeopleOnly, may_enter=may_enter, closed=CLOSED_HERE),
     ],
     lifespan=warm_up,
 )

@@ -102,8 +102,13 @@ def write_features(
     if model.heads.logit_bias is not None and config.loss != "siglip":
         notes.append("The model has a logit bias: it was probably trained with a sigmoid loss (--loss siglip).")
     if cut:
-        notes.append(f"Captions that fill the model's text length or were cut to it: {cut}.")
+        notes.append(_cut_in_words(cut, model.max_tokens))
     return {"embedding_seconds": seconds, "notes": notes}
+
+
+def _cut_in_words(cut: int, max_tokens: int) -> str:
+    are = "caption is" if cut == 1 else "captions are"
+    return f"{cut:,} {are} longer than the text encoder's {max_tokens} tokens; what is beyond is not seen."
 
 
 def load_for(config: RunConfig) -> DualEncoder | GivenFeatures:

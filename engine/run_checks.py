@@ -14,15 +14,16 @@ import pandas as pd
 from engine.errors import RunFolderAbsent, RunFolderPartial
 
 NEEDED = ("config.json", "record.json")
-TEXTS = ("pair_id", "query_id", "other_pair_id", "image", "caption", "split", "source", "thumbnail")
-ALWAYS = ("image", "caption", "split", "source")
+TEXTS = ("pair_id", "query_id", "other_pair_id", "image", "caption", "split", "source", "images",
+         "thumbnail")  # fmt: skip
+ALWAYS = ("image", "caption", "split", "source", "images")
 """texts that every pair has"""
 NUMBERS = ("influence", "influence_positive", "influence_negative", "suspicion", "suspicion_rank", "p_wrong", "rank",
            "pair_loss", "clip_score", "similarity", "x", "y", "confidence", "loss", "width", "height")  # fmt: skip
 ONE_ROW_PER_ID = {"pairs": "pair_id", "queries": "query_id", "scores": "pair_id", "signals": "pair_id"}
 RECORD_KINDS = {
     "notes": list, "counts": dict, "steps": dict, "metrics": dict, "cost": dict, "batches": dict, "detection": dict,
-    "health": dict, "curvature": dict, "created_at": str, "finished_at": str,
+    "health": dict, "curvature": dict, "created_at": str, "finished_at": str | None,
 }  # fmt: skip
 AGAIN = "It was copied in part, or stopped as it began: copy it again, or run it again."
 
@@ -66,12 +67,13 @@ def check_record(values: dict[str, Any]) -> None:
     Raises:
         ValueError: if one is.
     """
-    wrong = [name for name, kind in RECORD_KINDS.items() if not isinstance(values.get(name) or kind(), kind)]
-    steps = values.get("steps") or {}
-    if not wrong and not all(isinstance(step, dict) and _is_number(step.get("seconds", 0)) for step in steps.values()):
-        wrong = ["steps"]
-    if not wrong and not all(isinstance(count, int) for count in (values.get("counts") or {}).values()):
-        wrong = ["counts"]
+    wrong = [name for name, kind in RECORD_KINDS.items() if name in values and not isinstance(values[name], kind)]
+    if not wrong:
+        steps, counts = values.get("steps", {}).values(), values.get("counts", {}).values()
+        if not all(isinstance(step, dict) and _is_number(step.get("seconds", 0)) for step in steps):
+            wrong = ["steps"]
+        elif not all(isinstance(count, int) for count in counts):
+            wrong = ["counts"]
     if wrong:
         raise ValueError(f"{wrong[0]} of another kind")
 
@@ -92,7 +94,8 @@ def check_table(name: str, table: pd.DataFrame, expected: list[str]) -> None:
         raise ValueError(f"without {', '.join(absent)}")
     for column in table.columns.intersection(TEXTS):
         given = table[column]
-        if not (isinstance(given.dtype, pd.StringDtype) or given.isna().all() or pd.api.types.is_string_dtype(given)):
+        values = given.cat.categories if isinstance(given.dtype, pd.CategoricalDtype) else given
+        if not (pd.api.types.is_string_dtype(values) or given.isna().all()):
             raise ValueError(f"with {column} that is no text")
         if name == "pairs" and column in ALWAYS and given.isna().any():
             raise ValueError(f"with a row without {column}")

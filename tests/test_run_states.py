@@ -77,6 +77,7 @@ DAMAGES: dict[str, tuple[type[RunFolderError], Callable[[Path], None]]] = {
     "record a list": (RunFolderDamaged, holds("record.json", b"[1]")),
     "record deep": (RunFolderDamaged, holds("record.json", b'{"a":' * 100_000)),
     "record of other kinds": (RunFolderDamaged, record(steps=7)),
+    "record of nothing": (RunFolderDamaged, record(counts=None)),
     "record of other steps": (RunFolderDamaged, record(steps={"pairs": {"seconds": "x"}})),
     "record of other counts": (RunFolderDamaged, record(counts={"train": "<b>"})),
     "another version": (RunFolderVersion, record(format_version=99)),
@@ -113,6 +114,22 @@ def test_every_state_has_an_error_of_its_own_and_the_others_stay_readable(copy: 
         RunFolder.open(copy).table("pairs")
     others = [run for run in list_runs(copy.parent) if run.path != copy]
     assert len(others) == 1 and len(others[0].table("scores"))
+
+
+def test_an_unfinished_run_is_neither_damaged_nor_copied_in_part(copy: Path) -> None:
+    record(finished_at=None)(copy)
+    without("scores.parquet", "traces.parquet")(copy)
+    assert not RunFolder.open(copy).is_finished
+    with pytest.raises(RunFolderPartial, match="it resumes"):
+        RunFolder.open(copy).table("scores")
+
+
+def test_repeated_texts_may_be_categories(copy: Path) -> None:
+    table("pairs", lambda t: t.astype({"source": "category", "split": "category", "caption": "category"}))(copy)
+    assert RunFolder.open(copy).table("pairs")["source"].dtype == "category"
+    table("pairs", lambda t: t.assign(source=pd.Categorical(range(len(t)))))(copy)
+    with pytest.raises(RunFolderDamaged, match="source that is no text"):
+        RunFolder.open(copy).table("pairs")
 
 
 OF_THE_FOLDER = ("nothing there", "no config", "record cut")

@@ -59,6 +59,8 @@ class DualEncoder(Protocol):
     name: str
     module: nn.Module
     """the whole model; its parameter names are the ones that `--tier REGEX` sees"""
+    max_tokens: int
+    """the most tokens the text tower reads of a text, the marks of its beginning and end included"""
     notes: tuple[str, ...]
     """Sentences the record should keep (for example that a tower has no linear head)."""
 

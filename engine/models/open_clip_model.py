@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.errors import ModelError
+from engine.models.checkpoints import PICKLES, check_folder, first_line
 from engine.models.interface import Heads, check_heads_can_be_held, identity_head
 from engine.models.precision import autocast, weights_dtype
 
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
+CHOSEN_FIRST = (WEIGHTS_FILE, "open_clip_pytorch_model.safetensors")
+"""names that open_clip prefers to every pickle"""
+HUB = "hf-hub:"
 
 
 class OpenClipDualEncoder:
     """An open_clip model; its projections are the heads.
 
     Args:
-        source: NAME, NAME/TAG, or a folder with open_clip_config.json and safetensors weights.
+        source: NAME, NAME/TAG, hf-hub:OWNER/NAME, or a folder with open_clip_config.json and safetensors weights.
         device: where it runs.
         dtype: the dtype of its weights and features; a half precision leaves both in float32 and is that of the
             products inside.
@@ -49,8 +53,8 @@ class OpenClipDualEncoder:
                 self._tokenize = open_clip.get_tokenizer(address)
                 self._config = json.loads((Path(source) / CONFIG_FILE).read_text(encoding="utf-8"))
             else:
-                name, _, tag = source.partition("/")
-                if not tag:
+                name, tag = _name_and_tag(source)
+                if not tag and not name.startswith(HUB):
                     notes.append("No pretrained tag was given: the weights are random.")
                 model, _, self._preprocess = open_clip.create_model_and_transforms(
                     name, pretrained=tag or None, device=device
@@ -61,11 +65,13 @@ class OpenClipDualEncoder:
         except ModelError:
             raise
         except Exception as error:  # open_clip, hub and file errors have no common base
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise ModelError(
-                "an open_clip model whose weights are on this machine",
-                f"{source} ({reason})",
-                "Give NAME/TAG of downloaded weights or a local folder; to download, go online once.",
+                "an open_clip model whose weights are on this machine and its own",
+                f"{source} ({first_line(error)})",
+                "Copy it again, with configuration and weights of one model."
+                if Path(source).is_dir()
+                else "Where there is a network, the same command downloads the weights to ~/.cache/huggingface; copy "
+                "that folder here, or give a local open_clip folder.",
             ) from error
         self.module = model.to(device, weights_dtype(dtype)).eval().requires_grad_(False)
         self._device, self._dtype = device, dtype
@@ -73,6 +79,7 @@ class OpenClipDualEncoder:
             if _weight(owner, name)[0] is None:
                 notes.append(f"The {part} tower has no linear projection: the studied head starts at the identity.")
         self.notes = tuple(notes)
+        self.max_tokens = int(getattr(self._tokenize, "context_length", None) or self.module.context_length)
         self._embed_dim()
 
     @property
@@ -94,10 +101,12 @@ class OpenClipDualEncoder:
         return torch.stack([self._preprocess(image) for image in images]).to(self._device, weights_dtype(self._dtype))
 
     def prepare_texts(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
-        """Token tensor under "text", and how many texts fill the whole context (possibly cut)."""
+        """Token tensor under "text", and how many texts were longer than the tower reads and were cut."""
         tokens = self._tokenize(texts)
-        cut = int((tokens[:, -1] != tokens[:, -1].new_zeros(())).sum())
-        return {"text": tokens.to(self._device)}, cut
+        # A text that fills the context may have been cut: only those are tokenized again, with room for more, to know.
+        full = [text for text, last in zip(texts, tokens[:, -1].tolist(), strict=True) if last != self._padding]
+        longer = self._tokenize(full, context_length=self.max_tokens + 1)[:, -1] if full else tokens[:0, -1]
+        return {"text": tokens.to(self._device)}, int((longer != self._padding).sum())
 
     def penultimate_images(self, pixels: Tensor) -> Tensor:
         """What the image projection reads, `[images, image_dim]`."""
@@ -140,6 +149,11 @@ class OpenClipDualEncoder:
         save_file(weights, folder / WEIGHTS_FILE)
 
     @property
+    def _padding(self) -> int:
+        """The token behind the end of a short text."""
+        return getattr(getattr(self._tokenize, "tokenizer", None), "pad_token_id", None) or 0
+
+    @property
     def _projections(self) -> dict[str, tuple[nn.Module, str]]:
         """Where the image and the text projection are: the owner and the attribute."""
         model: Any = self.module
@@ -156,18 +170,39 @@ class OpenClipDualEncoder:
 
 
 def _check_folder(folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
+    """Refuse a folder without a model's configuration, or where open_clip could choose a pickle over safetensors."""
+    if "model_cfg" not in check_folder(folder, CONFIG_FILE):
         raise ModelError(
-            "open_clip weights as .safetensors",
-            f"{folder} without any",
-            "Convert the checkpoint to safetensors; pickled checkpoints are not opened.",
+            f"{CONFIG_FILE} with a model_cfg", f"{folder} without", "Save the model in open_clip's hub layout."
         )
-    try:
-        json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["model_cfg"]
-    except (OSError, ValueError, KeyError) as error:
+    pickled = [path.name for path in folder.iterdir() if path.suffix in PICKLES]
+    if pickled and not any((folder / name).is_file() for name in CHOSEN_FIRST):
         raise ModelError(
-            f"{CONFIG_FILE} with a model_cfg", f"{folder} ({error})", "Save the model in open_clip's hub layout."
-        ) from error
+            f"weights named {WEIGHTS_FILE}",
+            f"{folder}, where open_clip would open the pickle {pickled[0]}",
+            "Rename the safetensors file, or take the pickle away.",
+        )
+
+
+def _name_and_tag(source: str) -> tuple[str, str]:
+    """NAME and TAG; a tag is one that open_clip lists, never a file.
+
+    Raises:
+        ModelError: if the model or the tag is unknown.
+    """
+    import open_clip
+
+    if source.startswith(HUB):
+        return source, ""
+    name, _, tag = source.partition("/")
+    if name not in open_clip.list_models():
+        raise ModelError(
+            "a model that open_clip knows", repr(name), "Give NAME/TAG, hf-hub:OWNER/NAME, or a folder that exists."
+        )
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if tag and tag not in tags:
+        raise ModelError(f"one of the tags of {name}: {', '.join(tags) or 'none'}", repr(tag), "Choose one of these.")
+    return name, tag
 
 
 def _weight(owner: nn.Module, name: str) -> tuple[Tensor | None, Tensor | None]:

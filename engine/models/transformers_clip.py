@@ -2,75 +2,77 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import normalize as unit
 
 from engine.errors import ModelError
+from engine.models.checkpoints import check_folder, check_keys, first_line
 from engine.models.interface import Heads, check_heads_can_be_held, identity_head
 from engine.models.precision import autocast, weights_dtype
 
-if TYPE_CHECKING:
-    from PIL import Image
+PROJECTIONS = {"image": "visual_projection", "text": "text_projection"}
+LOGITS_AGREE = 0.01
+"""relative, and of the logit scale: rounding on an accelerator stays far below, a wrong feature far above"""
+DEFAULT_MAX_TOKENS = 512
+POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "altclip_text_model")
+"""text towers that count positions from behind their padding's number"""
 
 
 class TransformersDualEncoder:
-    """A transformers model with `vision_model`, `text_model` and (optionally) linear projections.
+    """A transformers model with `get_image_features`, `get_text_features`, logits of cosines and a logit scale.
+
+    What its linear projections read are the penultimate features; a tower that ends otherwise is taken whole. That
+    heads on them give the model's own logits is checked when it is loaded.
 
     Args:
-        source: folder, or a name in the local cache.
+        source: folder, or a name in the local cache (or, online, of the hub).
         device: where it runs.
         dtype: the dtype of its weights and features; a half precision leaves both in float32 and is that of the
             products inside.
 
     Raises:
-        ModelError: if the folder is no dual encoder or its weights cannot be read.
+        ModelError: if the folder is no such dual encoder, or its weights are absent, pickled, damaged or not its own.
     """
 
     def __init__(self, source: str, device: torch.device, dtype: torch.dtype) -> None:
-        from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-
-        try:
-            model = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
-            self._images = AutoImageProcessor.from_pretrained(source)
-            self._tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-            raise ModelError(
-                "a transformers CLIP-style model with safetensors weights, tokenizer and image processor",
-                f"{source} ({_first_line(error)})",
-                "Give a folder written by save_pretrained, or download the model while online first.",
-            ) from error
-        if not (hasattr(model, "vision_model") and hasattr(model, "text_model")):
+        model, self._images, self._tokenizer, self.notes = _load(source)
+        if not all(hasattr(model, name) for name in ("get_image_features", "get_text_features")):
             raise ModelError(
                 "a model with an image and a text tower",
                 f"{type(model).__name__} in {source}",
                 "Use a CLIP-style dual encoder.",
             )
+        if getattr(model, "logit_scale", None) is None:
+            raise ModelError("a model with a logit scale", type(model).__name__, "Use a contrastive model.")
         if len(self._tokenizer) <= len(set(self._tokenizer.all_special_ids)):
             raise ModelError("a tokenizer with words in it", f"none in {source}", "Copy the tokenizer's files there.")
         self.module = model.to(device, weights_dtype(dtype)).eval().requires_grad_(False)
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype = device, weights_dtype(dtype)
         # SigLIP's text tower reads the last position of a text padded to the full length, without a mask.
         self._is_siglip = model.config.model_type.startswith("siglip")
         self.name = f"hf:{source}"
-        missing = [name for name in ("visual_projection", "text_projection") if not _is_linear(model, name)]
-        self.notes = tuple(
+        self.max_tokens = _max_tokens(model, self._tokenizer)
+        self._widths = self._check_logits(source)
+        self._dtype = dtype
+        self.notes += tuple(
             f"The {name.partition('_')[0]} tower has no linear projection: the studied head starts at the identity."
-            for name in missing
+            for name in PROJECTIONS.values()
+            if not _is_linear(model, name)
         )
-        if getattr(model, "logit_scale", None) is None:
-            raise ModelError("a model with a logit scale", type(model).__name__, "Use a contrastive model.")
 
     @property
     def heads(self) -> Heads:
         """The projections and the temperature as they are now, detached."""
         model = self.module
-        vision, text = model.config.vision_config.hidden_size, model.config.text_config.hidden_size
-        image_head, image_bias = _projection(model, "visual_projection", vision)
-        text_head, text_bias = _projection(model, "text_projection", text)
+        image_head, image_bias = _projection(model, PROJECTIONS["image"], self._widths["image"])
+        text_head, text_bias = _projection(model, PROJECTIONS["text"], self._widths["text"])
         bias = getattr(model, "logit_bias", None)
         logit_bias = None if bias is None else bias.detach().reshape(())
         scale = model.logit_scale.detach().reshape(())
@@ -85,7 +87,7 @@ class TransformersDualEncoder:
 
     def prepare_texts(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
         """Token tensors, and how many texts were longer than the tower reads and were cut."""
-        limit = self.module.config.text_config.max_position_embeddings
+        limit = self.max_tokens
         tokens = self._tokenizer(
             texts,
             padding="max_length" if self._is_siglip else True,
@@ -102,21 +104,21 @@ class TransformersDualEncoder:
 
     def penultimate_images(self, pixels: Tensor) -> Tensor:
         """What the image projection reads, `[images, image_dim]`."""
-        with autocast(self._device, self._dtype):
-            return self.module.vision_model(pixel_values=pixels).pooler_output.to(pixels.dtype)
+        with _taken_off(self.module, PROJECTIONS["image"]), autocast(self._device, self._dtype):
+            return _pooled(self.module.get_image_features(pixel_values=pixels)).to(pixels.dtype)
 
     def penultimate_texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """What the text projection reads, `[texts, text_dim]`."""
-        with autocast(self._device, self._dtype):
-            return self.module.text_model(**tokens).pooler_output.to(weights_dtype(self._dtype))
+        with _taken_off(self.module, PROJECTIONS["text"]), autocast(self._device, self._dtype):
+            return _pooled(self.module.get_text_features(**tokens)).to(weights_dtype(self._dtype))
 
     def embed_images(self, pixels: Tensor) -> Tensor:
         """What the image projection gives, before normalising, `[images, embed_dim]`."""
-        return _projected(self.module, "visual_projection", self.penultimate_images(pixels))
+        return _projected(self.module, PROJECTIONS["image"], self.penultimate_images(pixels))
 
     def embed_texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """What the text projection gives, before normalising, `[texts, embed_dim]`."""
-        return _projected(self.module, "text_projection", self.penultimate_texts(tokens))
+        return _projected(self.module, PROJECTIONS["text"], self.penultimate_texts(tokens))
 
     def weights_of(self, heads: Heads) -> dict[str, Tensor]:
         """The parameters that these heads are, by name."""
@@ -131,6 +133,104 @@ class TransformersDualEncoder:
         """Write model, tokenizer and image processor as `from_pretrained` reads them."""
         for part in (self.module, self._tokenizer, self._images):
             part.save_pretrained(folder)
+
+    @torch.no_grad()
+    def _check_logits(self, source: str) -> dict[str, int]:
+        """The widths of the penultimate features of a model whose logits are what heads on them give.
+
+        Raises:
+            ModelError: if they are not, or a text of the greatest length cannot be read.
+        """
+        try:
+            pixels = self.prepare_images([Image.new("RGB", (48, 32), colour) for colour in ("teal", "orange")])
+            tokens, _ = self.prepare_texts(["a photo", "word " * self.max_tokens])
+            own = self.module(pixel_values=pixels, **tokens).logits_per_text
+            image, text = self.penultimate_images(pixels), self.penultimate_texts(tokens)
+            self._widths = {"image": image.shape[1], "text": text.shape[1]}
+            bias, scale = self.heads.logit_bias, self.heads.log_logit_scale.exp()
+            found = scale * unit(self.embed_texts(tokens)) @ unit(self.embed_images(pixels)).T
+            found = found if bias is None else found + bias
+            is_right = torch.allclose(found, own, rtol=LOGITS_AGREE, atol=LOGITS_AGREE * float(scale))
+        except ModelError:
+            raise
+        except Exception as error:  # whatever an architecture of another interface does with these inputs
+            raise _not_supported(source, self.module, first_line(error)) from error
+        if not is_right:
+            raise _not_supported(source, self.module, "its logits are not those of its features")
+        return self._widths
+
+
+def _load(source: str) -> tuple[nn.Module, Any, Any, tuple[str, ...]]:
+    """Model, image processor, tokenizer and notes.
+
+    Raises:
+        ModelError: if one of them cannot be read.
+    """
+    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        check_folder(folder, "config.json")
+    elif source.startswith((".", "~", "/")):
+        raise ModelError("a model folder", f"nothing at {source}", "Check --model.")
+    safely = {"trust_remote_code": False}
+    try:
+        model, found = AutoModel.from_pretrained(  # what does not fit is named below, not drawn at random
+            source, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **safely
+        )
+        images = AutoImageProcessor.from_pretrained(source, **safely)
+        tokenizer = AutoTokenizer.from_pretrained(source, **safely)
+    except Exception as error:  # transformers, hub and file errors have no common base
+        raise ModelError(
+            "a transformers CLIP-style model with safetensors weights, tokenizer and image processor",
+            f"{source} ({first_line(error)})",
+            "Give a folder written by save_pretrained." if folder.is_dir() else _download(source),
+        ) from error
+    mismatched = [one if isinstance(one, str) else one[0] for one in found["mismatched_keys"]]
+    notes = check_keys(source, sorted(found["missing_keys"]), sorted(found["unexpected_keys"]), sorted(mismatched))
+    return model, images, tokenizer, notes
+
+
+def _download(source: str) -> str:
+    return (
+        f"It is not on this machine, or not whole: where there is a network, `hf download {source} --local-dir FOLDER` "
+        "fetches it; copy the folder here and give --model hf:FOLDER."
+    )
+
+
+def _max_tokens(model: nn.Module, tokenizer: Any) -> int:
+    """The most tokens a text may have: what the tower has positions for, and the tokenizer was made for."""
+    config = getattr(model.config, "text_config", model.config)
+    positions = getattr(config, "max_position_embeddings", DEFAULT_MAX_TOKENS)
+    if config.model_type in POSITIONS_AFTER_PADDING:
+        positions -= config.pad_token_id + 1
+    return min(positions, tokenizer.model_max_length)
+
+
+def _not_supported(source: str, model: nn.Module, reason: str) -> ModelError:
+    return ModelError(
+        "a dual encoder whose logits are scaled cosines of image and text features",
+        f"{type(model).__name__} in {source} ({reason})",
+        "Use a CLIP-style model, such as CLIP, SigLIP, AltCLIP or Chinese-CLIP.",
+    )
+
+
+def _pooled(found: Any) -> Tensor:
+    """Features `[rows, dim]`; earlier versions of transformers give them bare."""
+    return found if isinstance(found, Tensor) else found.pooler_output
+
+
+@contextlib.contextmanager
+def _taken_off(model: nn.Module, name: str) -> Iterator[None]:
+    """The model without a linear projection, so that it gives what the projection reads."""
+    if not _is_linear(model, name):
+        yield
+        return
+    projection, model._modules[name] = model._modules[name], nn.Identity()
+    try:
+        yield
+    finally:
+        model._modules[name] = projection
 
 
 def _is_linear(model: nn.Module, name: str) -> bool:
@@ -147,7 +247,3 @@ def _projection(model: nn.Module, name: str, dimension: int) -> tuple[Tensor, Te
 
 def _projected(model: nn.Module, name: str, penultimate: Tensor) -> Tensor:
     return getattr(model, name)(penultimate) if _is_linear(model, name) else penultimate
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

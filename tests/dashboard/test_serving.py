@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.__main__ import config_flags, free_port, is_local
+from dashboard.__main__ import _environment, _options, config_flags, free_port, is_local
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +37,23 @@ def test_the_settings_are_passed_as_flags() -> None:
     assert "--browser.gatherUsageStats=false" in flags
     assert "--client.disableDataExport=true" in flags
     assert any(flag.startswith("--theme.dark.primaryColor=#") for flag in flags)
+
+
+def test_what_keeps_strangers_out_holds_in_any_folder() -> None:
+    flags = set(config_flags(ROOT / ".streamlit" / "config.toml"))
+    on = {"server.enableCORS", "server.enableXsrfProtection", "server.headless", "client.disableDataExport"}
+    off = {"server.enableStaticServing", "server.enableAgentApi", "browser.gatherUsageStats"}
+    expected = {f"--{name}=true" for name in on} | {f"--{name}=false" for name in off}
+    assert expected | {"--server.address=localhost", "--server.maxUploadSize=20"} <= flags
+
+
+@pytest.mark.parametrize(
+    ("given", "local"),
+    [([], "1"), (["--host", "0.0.0.0"], "0"), (["--allowed-host", "pairs.example.org"], "0")],  # noqa: S104
+)
+def test_pages_that_others_can_reach_start_no_runs_and_read_no_paths(given: list[str], local: str) -> None:
+    assert _environment(_options(given), has_login=False)["ECIF_LOCAL"] == local
+    assert _environment(_options(given), has_login=True)["ECIF_LOCAL"] == "0"
 
 
 def test_the_dashboard_serves_from_any_folder_and_ends_when_asked(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Models behind one interface: heads on penultimate features give the model's own embeddings."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import torch
 from PIL import Image
 
 from engine.directional import HeadsFeatureMap, logits_of
+from engine.embedding import write_features
 from engine.errors import ModelError
 from engine.models import load_model, model_hash, split_spec
+from engine.pairs import load_data_set
 
 CPU = torch.device("cpu")
 IMAGES = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "navy")]
@@ -124,3 +127,22 @@ def test_a_pickled_open_clip_checkpoint_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "open_clip_pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(ModelError, match="safetensors"):
         load_model(str(tmp_path), CPU, torch.float32)
+
+
+def test_cut_captions_are_counted_in_the_record(tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny_models.adapter_run(tmp_path), tier="heads", adapter=None, curvature="identity")
+    table = Path(config.pairs)
+    lines = table.read_text().splitlines()
+    for number in (2, 5):
+        lines[number] = lines[number].replace(",", ",red red red red ", 1)
+    table.write_text("\n".join(lines))
+    found = write_features(tmp_path / "features", config, load_data_set(config.pairs).pairs, lambda done, of: None)
+    assert "2 captions are longer than the text encoder's 8 tokens; what is beyond is not seen." in found["notes"]
+
+
+def test_one_token_too_many_is_cut_and_none_too_many_is_not(hf_folder: Path, open_clip_folder: Path) -> None:
+    for folder, most in ((hf_folder, 8), (open_clip_folder, 12)):
+        model = load_model(str(folder), CPU, torch.float32)
+        assert model.max_tokens == most
+        words = ["red " * (most - 2), "red " * (most - 1)]  # and the marks of the beginning and the end
+        assert [model.prepare_texts([one])[1] for one in words] == [0, 1]
