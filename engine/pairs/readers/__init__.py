@@ -9,9 +9,9 @@ from engine.pairs.readers.class_folders import ClassFoldersReader
 from engine.pairs.readers.clip_retrieval import ClipRetrievalReader
 from engine.pairs.readers.coco import CocoReader
 from engine.pairs.readers.delimited import DelimitedReader
+from engine.pairs.readers.flickr import FlickrReader
 from engine.pairs.readers.hf_datasets import HfDatasetsReader
 from engine.pairs.readers.img2dataset import Img2datasetReader
-from engine.pairs.readers.flickr import FlickrReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
