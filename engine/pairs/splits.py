@@ -13,7 +13,7 @@ import pyarrow as pa
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.fingerprint import fingerprints
 from engine.pairs.ids import give_ids
-from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, PairSet
+from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, REPEATED_COLUMNS, PairSet
 from engine.pairs.reading import ReadOptions
 from engine.pairs.rows import Row
 from engine.pairs.tables import read_tables
@@ -25,7 +25,12 @@ OTHER_TABLE = "The split column says {0}, but the {0} pairs come from a table of
 REJECTED_TEXT_CHARACTERS = 2000
 ROWS_AT_ONCE = 2**14
 NUMBERS = ("pair_index", "width", "height", "row")
-PAIRS = pa.schema([(name, pa.int64() if name in NUMBERS else pa.large_string()) for name in PAIR_COLUMNS])
+OF_PICTURES = ("width", "height", "content_hash", "perceptual_hash", "thumbnail")
+SHARED = pa.dictionary(pa.int32(), pa.large_string())
+PAIRS = pa.schema(
+    (name, pa.int64() if name in NUMBERS else SHARED if name in REPEATED_COLUMNS else pa.large_string())
+    for name in PAIR_COLUMNS
+)
 
 
 def read_pair_table(
@@ -134,30 +139,19 @@ def _pairs(rows: list[Row]) -> pd.DataFrame:
 
 
 def _columns(start: int, rows: list[Row]) -> pa.Table:
-    return pa.Table.from_arrays(
-        [
-            pa.array(cells, kind)
-            for kind, cells in zip(
-                PAIRS.types,
-                (
-                    [row.pair_id for row in rows],
-                    range(start, start + len(rows)),
-                    [row.image for row in rows],
-                    [row.caption for row in rows],
-                    [row.label for row in rows],
-                    [row.split or "train" for row in rows],
-                    [row.seen.width for row in rows],
-                    [row.seen.height for row in rows],
-                    [row.seen.content_hash for row in rows],
-                    [row.seen.perceptual_hash for row in rows],
-                    [row.seen.thumbnail for row in rows],
-                    [row.number for row in rows],
-                    [row.source for row in rows],
-                    [row.images for row in rows],
-                ),
-                strict=True,
-            )
-        ],
+    return pa.Table.from_pydict(
+        {
+            "pair_id": [row.pair_id for row in rows],
+            "pair_index": np.arange(start, start + len(rows)),
+            "image": [row.image for row in rows],
+            "caption": [row.caption for row in rows],
+            "label": [row.label for row in rows],
+            "split": [row.split or "train" for row in rows],
+            **{name: [getattr(row.seen, name) for row in rows] for name in OF_PICTURES},
+            "row": [row.number for row in rows],
+            "source": [row.source for row in rows],
+            "images": [row.images for row in rows],
+        },
         schema=PAIRS,
     )
 
@@ -187,7 +181,7 @@ def _hold_out(pairs: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, list[str]]:
     alone = groups < 0
     groups[alone] = groups.max(initial=-1) + 1 + np.arange(alone.sum())
     # a group is called by its least content hash: the same in every run, whatever the order of the rows
-    name = train.groupby(groups)["content_hash"].transform("min")
+    name = train["content_hash"].astype(str).groupby(groups).transform("min")
     lots = {one: hashlib.sha256(f"{seed}:{one}".encode()).digest() for one in name.unique()}
     sizes, chosen, held_out = name.value_counts(), set(), 0
     for one in sorted(lots, key=lots.get)[: len(lots) - 1]:
