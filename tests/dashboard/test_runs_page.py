@@ -140,7 +140,7 @@ def test_without_runs_the_wizard_is_open_and_asks_for_the_data_first(tmp_path: P
     assert "1 · The data" in words_on(app) and "2 · The model" not in words_on(app)
     assert "No runs here yet" in words_on(app)
     app.text_input(key="wizard_option_pairs").set_value(str(tmp_path / "gone.csv")).run()
-    until(app, lambda: "This table cannot be used" in words_on(app))
+    until(app, lambda: "These pairs cannot be used" in words_on(app))
     assert "no file at" in words_on(app) and "2 · The model" not in words_on(app)
 
 
