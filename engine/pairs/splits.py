@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.fingerprint import fingerprints
@@ -22,6 +23,9 @@ Progress = Callable[[int, int], None]
 HELD_OUT_SHARE = 0.1
 OTHER_TABLE = "The split column says {0}, but the {0} pairs come from a table of their own."
 REJECTED_TEXT_CHARACTERS = 2000
+ROWS_AT_ONCE = 2**14
+NUMBERS = ("pair_index", "width", "height", "row")
+PAIRS = pa.schema([(name, pa.int64() if name in NUMBERS else pa.large_string()) for name in PAIR_COLUMNS])
 
 
 def read_pair_table(
@@ -123,30 +127,39 @@ def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) ->
 
 
 def _pairs(rows: list[Row]) -> pd.DataFrame:
+    """By a few thousand rows, so that a million of them are never in memory in two forms."""
     usable = [row for row in rows if row.reason is None]
-    table = pd.DataFrame(
+    parts = [_columns(start, usable[start : start + ROWS_AT_ONCE]) for start in range(0, len(usable), ROWS_AT_ONCE)]
+    return pa.concat_tables([PAIRS.empty_table(), *parts]).to_pandas(split_blocks=True, self_destruct=True)
+
+
+def _columns(start: int, rows: list[Row]) -> pa.Table:
+    return pa.Table.from_arrays(
         [
-            (
-                row.pair_id,
-                index,
-                row.image,
-                row.caption,
-                row.label,
-                row.split or "train",
-                row.seen.width,
-                row.seen.height,
-                row.seen.content_hash,
-                row.seen.perceptual_hash,
-                row.seen.thumbnail,
-                row.number,
-                row.source,
-                row.images,
+            pa.array(cells, kind)
+            for kind, cells in zip(
+                PAIRS.types,
+                (
+                    [row.pair_id for row in rows],
+                    range(start, start + len(rows)),
+                    [row.image for row in rows],
+                    [row.caption for row in rows],
+                    [row.label for row in rows],
+                    [row.split or "train" for row in rows],
+                    [row.seen.width for row in rows],
+                    [row.seen.height for row in rows],
+                    [row.seen.content_hash for row in rows],
+                    [row.seen.perceptual_hash for row in rows],
+                    [row.seen.thumbnail for row in rows],
+                    [row.number for row in rows],
+                    [row.source for row in rows],
+                    [row.images for row in rows],
+                ),
+                strict=True,
             )
-            for index, row in enumerate(usable)
         ],
-        columns=list(PAIR_COLUMNS),
+        schema=PAIRS,
     )
-    return table.astype(dict.fromkeys(("pair_index", "width", "height", "row"), "int64"))
 
 
 def _rejects(rows: list[Row]) -> pd.DataFrame:
@@ -198,6 +211,7 @@ def _leaks(pairs: pd.DataFrame) -> list[str]:
     same_image = held_out["content_hash"].isin(train["content_hash"])
     if not same_image.any():
         return []
+    train = train[train["content_hash"].isin(held_out["content_hash"])]
     known = set(zip(train["content_hash"], train["caption"], strict=True))
     copies = sum(one in known for one in zip(held_out["content_hash"], held_out["caption"], strict=True))
     return [
