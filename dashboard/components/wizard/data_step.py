@@ -53,10 +53,7 @@ def data_step() -> tuple[dict[str, Any], dict[str, Any]] | None:
         st.button("Read again", on_click=forget, args=(CHECK,), icon=":material/refresh:")
         return None
     _understood(found)
-    if not found["accepted"]:
-        st.error("No row can be used.", icon=":material/error:")
-        return None
-    return data, found
+    return (data, found) if found["accepted"] else None
 
 
 def _asked() -> dict[str, Any] | None:
@@ -94,19 +91,18 @@ def _changed_at(path: str) -> float:
 
 def _understood(found: dict[str, Any]) -> None:
     """What it was read as, counts, columns, splits and rejects, and some pairs."""
-    good = found["accepted"] == found["rows"]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(
-            f":material/check_circle: **{found['accepted']:,} of {found['rows']:,} rows can be used**"
-            + ("." if good else f"; {found['rejected']:,} cannot.")
-        )
+        icon = ":material/check_circle:" if found["accepted"] else ":red[:material/error:]"
+        cannot = f"; {found['rejected']:,} cannot." if found["rejected"] else "."
+        st.markdown(f"{icon} **{found['accepted']:,} of {found['rows']:,} rows can be used**{cannot}")
         st.button("Read again", on_click=forget, args=(CHECK,), icon=":material/refresh:", type="tertiary")
     left, right = st.columns(2)
     with left:
         files = f", {found['files']:,} files" if found["files"] > 1 else ""
         st.text(f"Read as {found['reader']}{files}")
-        st.text("Pairs: " + ", ".join(f"{number:,} {split}" for split, number in found["splits"].items()))
-        if "validation" not in found["splits"]:
+        if found["splits"]:
+            st.text("Pairs: " + ", ".join(f"{number:,} {split}" for split, number in found["splits"].items()))
+        if found["splits"] and "validation" not in found["splits"]:
             st.caption("Without validation pairs a tenth of the training pairs is held out.")
     with right:
         st.text("Columns: " + ", ".join(_column(*one) for one in found["columns"].items()))
