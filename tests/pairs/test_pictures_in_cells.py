@@ -102,6 +102,14 @@ def test_two_columns_with_one_name_are_refused(tmp_path):
         read_pair_table(tmp_path / "0.parquet")
 
 
+def test_a_value_that_no_python_type_holds_is_no_text(tmp_path, drawn):
+    dates = pa.array([0, 2**62, 1], pa.timestamp("us"))
+    table = pa.table({"image": ["0.png"] * 3, "caption": ["a", "b", "c"], "label": dates})
+    pq.write_table(table, tmp_path / "0.parquet")
+    found = read_pair_table(tmp_path / "0.parquet")
+    assert found.rejects["reason"].tolist() == ["The label is not text."] * 3
+
+
 def test_names_of_files_stored_as_bytes_stay_names(tmp_path, drawn, expected):
     columns = {"image": [f"{number}.png".encode() for number in range(NUM_PAIRS)], "caption": expected["caption"]}
     pq.write_table(pa.table({**columns, "thumb": drawn}), tmp_path / "0.parquet")

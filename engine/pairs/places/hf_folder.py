@@ -73,11 +73,12 @@ def saved_tables(folder: Path) -> Iterator[pa.Table]:
                 table = stream.read_all()
             for column in table.columns:
                 _prove(column)
+            if len(set(table.column_names)) < table.num_columns:
+                raise ValueError("two columns with the same name")
             yield table
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # pyarrow.ArrowInvalid is a ValueError
-        raise PairsError(
-            "a data set that `save_to_disk` wrote", f"{folder} ({str(error).splitlines()[0]})", "Save it again."
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        words = (str(error) or "damaged").splitlines()[0]
+        raise PairsError("a data set that `save_to_disk` wrote", f"{folder} ({words})", "Save it again.") from error
 
 
 def _prove(column: pa.ChunkedArray) -> None:
