@@ -43,9 +43,9 @@ class RunConfig:
     """
 
     pairs: str = _option(
-        "image–caption pairs: a table (.csv .tsv .jsonl .parquet), captions of COCO or Flickr, webdataset shards (.tar) "
-        "or a folder (image folder, class folders, img2dataset, Hugging Face datasets, clip-retrieval features); several "
-        "files by a pattern in quotation marks: 'shards/*.parquet', 'shard-{0000..0099}.tar'"
+        "image–caption pairs: a table (.csv .tsv .jsonl .parquet), captions of COCO or Flickr, webdataset shards "
+        "(.tar), or a folder (image folder, class folders, img2dataset, Hugging Face datasets, clip-retrieval features); "
+        "several files by a pattern in quotation marks: 'shards/*.parquet', 'shard-{0000..0099}.tar'"
     )
     model: str = _option(
         "model: a folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG], open_clip:FOLDER or embeddings:FOLDER"

@@ -35,14 +35,12 @@ def test_several_files_columns_of_no_use_and_the_first_reject_of_each_kind_are_t
     lines = [f"{line},{'taken_at' if at == 0 else 'monday'}" for at, line in enumerate(table.read_text().splitlines())]
     (tmp_path / "part-0.csv").write_text("\n".join(lines[:20]) + "\n")
     (tmp_path / "part-1.csv").write_text("\n".join([lines[0], *lines[20:], "x,gone.webp,a cat,,train,monday"]) + "\n")
-    code, text = said(tmp_path / "part-*.csv", "--rejects", tmp_path / "out" / "rejects.csv")
+    code, text = said(tmp_path / "part-*.csv", "--rejects", tmp_path / "rejects.csv")
     assert code == 0
     assert "Read as a table (.csv, .tsv) from 2 files" in text and "43 rows: 42 can be used, 1 rejected." in text
     assert "Not used: taken_at" in text
     assert "The image file does not exist." in text and "part-1.csv, row 24: gone.webp" in text
-    assert "The rejected rows are in" in text and "gone.webp" in (tmp_path / "out" / "rejects.csv").read_text(
-        "utf-8-sig"
-    )
+    assert "The rejected rows are in" in text and "gone.webp" in (tmp_path / "rejects.csv").read_text("utf-8-sig")
 
 
 def test_nothing_that_can_be_used_is_a_failure_with_a_hint(said, tmp_path):
