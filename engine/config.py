@@ -44,7 +44,7 @@ class RunConfig:
 
     pairs: str = _option(
         "image–caption pairs: a table (.csv .tsv .jsonl .parquet), captions of COCO or Flickr, webdataset shards "
-        "(.tar), or a folder (image folder, class folders, img2dataset, Hugging Face datasets, clip-retrieval features); "
+        "(.tar), or a folder (image folder, class folders, img2dataset, Hugging Face datasets, clip-retrieval); "
         "several files by a pattern in quotation marks: 'shards/*.parquet', 'shard-{0000..0099}.tar'"
     )
     model: str = _option(
