@@ -90,6 +90,18 @@ def test_plain_bytes_in_a_column_are_pictures(tmp_path, drawn, expected, name):
     assert open_picture(*found[["images", "image"]].iloc[-1]).size == (40, 30)
 
 
+def test_bytes_of_any_length_are_pictures_too(tmp_path, drawn, expected):
+    columns = {"image": pa.array(drawn, pa.large_binary()), "caption": pa.array(expected["caption"], pa.large_string())}
+    pq.write_table(pa.table(columns), tmp_path / "0.parquet")
+    assert read_pair_table(tmp_path / "0.parquet").pairs["content_hash"].tolist() == expected["content_hash"].tolist()
+
+
+def test_two_columns_with_one_name_are_refused(tmp_path):
+    pq.write_table(pa.table([["a.png"], ["a"], ["b"]], names=["image", "caption", "caption"]), tmp_path / "0.parquet")
+    with pytest.raises(PairsError, match="two columns called caption"):
+        read_pair_table(tmp_path / "0.parquet")
+
+
 def test_names_of_files_stored_as_bytes_stay_names(tmp_path, drawn, expected):
     columns = {"image": [f"{number}.png".encode() for number in range(NUM_PAIRS)], "caption": expected["caption"]}
     pq.write_table(pa.table({**columns, "thumb": drawn}), tmp_path / "0.parquet")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import PairsError
-from engine.pairs.readers.arrow_pictures import Layout, layout_of, rows_of, text_columns
+from engine.pairs.readers.arrow_pictures import Layout, binary_columns, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
 
 ROWS_AT_ONCE = 4096
@@ -74,7 +74,10 @@ def cells_of(column: pa.Array) -> list[Any]:
 
 def _layout(file: pq.ParquetFile) -> Layout:
     schema = file.schema_arrow
-    binary = [name for name in schema.names if pa.types.is_binary(schema.field(name).type)]
+    twice = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) > 1]
+    if twice:
+        raise pa.ArrowInvalid(f"two columns called {twice[0]}")
+    binary = binary_columns(schema)
     first: dict[str, Any] = {}
     if binary and file.metadata.num_rows:
         batch = next(file.iter_batches(PICTURES_AT_ONCE, columns=binary))
