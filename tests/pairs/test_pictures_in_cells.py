@@ -71,6 +71,19 @@ def test_the_splits_of_a_saved_dict_become_the_splits(tmp_path, data_set, expect
     assert set(found.pairs["images"]) == {str(tmp_path / "saved" / name) for name in parts if name != "hidden"}
 
 
+def test_a_saved_data_set_that_only_names_its_files_follows_the_rules_of_folders(tmp_path, drawn):
+    named = [{"bytes": None, "path": path} for path in ("beside.png", "/etc/passwd", "../0.png", "none.png")]
+    named.append({"bytes": drawn[0], "path": "x.png"})
+    columns = {"image": named, "caption": [str(number) for number in range(5)]}
+    features = datasets.Features({"image": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
+                                  "caption": datasets.Value("string")})  # fmt: skip
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(tmp_path / "saved")
+    (tmp_path / "saved" / "beside.png").write_bytes(drawn[1])
+    found = read_pair_table(tmp_path / "saved")
+    assert found.pairs["image"].tolist() == ["beside.png", "image/5"]
+    assert found.rejects["reason"].tolist() == [images.ABSOLUTE, images.UPWARDS, images.MISSING]
+
+
 @pytest.mark.parametrize("rows_per_group", [1, 5, 100])
 def test_parquet_of_the_hub_gives_the_pairs_that_a_table_gives(tmp_path, data_set, expected, rows_per_group, drawn):
     data_set.to_parquet(tmp_path / "0.parquet", batch_size=rows_per_group)
