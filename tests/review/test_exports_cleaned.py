@@ -207,7 +207,7 @@ def test_pairs_out_of_a_container_have_no_table_to_clean(setting: Setting) -> No
     pairs = pd.read_parquet(path)
     for place in ("/data/00000.tar", "/data/00000.parquet"):
         write_table(path, pairs.assign(source=place, images=place))
-        with pytest.raises(ConfigError, match=f"the container {place}"):
+        with pytest.raises(ConfigError, match=f"got {place}"):
             setting.export("cleaned", "clean")
 
 
