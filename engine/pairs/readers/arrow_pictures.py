@@ -84,6 +84,11 @@ def rows_of(
             yield RawRow({**values, IMAGE: paths[at] if paths else None})
 
 
+def binary_columns(schema: pa.Schema) -> list[str]:
+    """The columns of bytes, whose values tell whether they are pictures."""
+    return [one.name for one in schema if _is_binary(one.type)]
+
+
 def text_columns(columns: Sequence[str], layout: Layout) -> list[str]:
     """Those of the wanted columns that are not the one with pictures."""
     return [name for name in columns if layout.pictures is None or name != IMAGE]

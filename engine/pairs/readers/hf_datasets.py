@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from engine.errors import PairsError
 from engine.pairs.places.hf_folder import is_saved, saved_tables
-from engine.pairs.readers.arrow_pictures import Layout, layout_of, rows_of, text_columns
+from engine.pairs.readers.arrow_pictures import Layout, binary_columns, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
 from engine.pairs.readers.parquet import ROWS_AT_ONCE, cells_of
 
@@ -64,9 +64,8 @@ class HfDatasetsReader:
 
 def _layout(table: pa.Table) -> Layout:
     first = {}
-    for name in table.column_names:
-        if pa.types.is_binary(table.schema.field(name).type):
-            first[name] = next((cell.as_py() for cell in table[name] if cell.is_valid), None)
+    for name in binary_columns(table.schema):
+        first[name] = next((cell.as_py() for cell in table[name] if cell.is_valid), None)
     return layout_of(table.schema, first)
 
 

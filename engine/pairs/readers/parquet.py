@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import PairsError
-from engine.pairs.readers.arrow_pictures import Layout, layout_of, rows_of, text_columns
+from engine.pairs.readers.arrow_pictures import Layout, binary_columns, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
 
 ROWS_AT_ONCE = 4096
+NO_VALUE = ()
 PICTURES_AT_ONCE = 16
 """rows in memory where the cells with pictures have to be looked at"""
 
@@ -59,22 +60,34 @@ class ParquetReader:
 
 
 def cells_of(column: pa.Array) -> list[Any]:
-    """The values of a column; bytes that are no UTF-8 stand in texts as lone surrogates."""
+    """The values of a column; bytes that are no UTF-8 stand in texts as lone surrogates.
+
+    A value that Python has no type for, such as a date before the year 1, is `NO_VALUE`: no text.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     try:
         return column.to_pylist()
-    except UnicodeDecodeError:  # one bad text must not take its neighbours with it
+    except (ValueError, OverflowError, pa.ArrowException):  # one bad value must not take its neighbours with it
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
-        return [
-            None if cell is None else cell.decode("utf-8", "surrogateescape")
-            for cell in column.cast(binary).to_pylist()
-        ]
+        return [_cell(one) for one in (column.cast(binary) if is_text else column)]
+
+
+def _cell(value: pa.Scalar) -> Any:
+    try:
+        found = value.as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return NO_VALUE
+    return found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else found
 
 
 def _layout(file: pq.ParquetFile) -> Layout:
     schema = file.schema_arrow
-    binary = [name for name in schema.names if pa.types.is_binary(schema.field(name).type)]
+    twice = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) > 1]
+    if twice:
+        raise pa.ArrowInvalid(f"two columns called {twice[0]}")
+    binary = binary_columns(schema)
     first: dict[str, Any] = {}
     if binary and file.metadata.num_rows:
         batch = next(file.iter_batches(PICTURES_AT_ONCE, columns=binary))
@@ -97,7 +110,7 @@ def _is_full(group: pq.RowGroupMetaData, pictures: str | None) -> bool:
 def _damage_said(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # names of columns are texts too
         raise PairsError(
             "a readable Parquet file", f"{path} ({str(error).splitlines()[0]})", "Write the file again."
         ) from error
