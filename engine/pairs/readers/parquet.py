@@ -42,7 +42,8 @@ class ParquetReader:
         """
         with _damage_said(path), pq.ParquetFile(path) as file:
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-                cells = {name: _cells(batch.column(name)) for name in columns}
+                first = {name: batch.schema.names.index(name) for name in columns}  # a name may stand there twice
+                cells = {name: _cells(batch.column(at)) for name, at in first.items()}
                 for at in range(batch.num_rows):
                     yield RawRow({name: values[at] for name, values in cells.items()})
 
@@ -52,12 +53,22 @@ def _cells(column: pa.Array) -> list[Any]:
         column = column.dictionary_decode()
     try:
         return column.to_pylist()
-    except UnicodeDecodeError:  # one bad text must not take its neighbours with it
+    except (ValueError, OverflowError):  # one bad cell must not take its neighbours with it
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            return [_cell(one) for one in column]
         binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
         return [
             None if cell is None else cell.decode("utf-8", "surrogateescape")
             for cell in column.cast(binary).to_pylist()
         ]
+
+
+def _cell(cell: pa.Scalar) -> Any:
+    """The cell as Python has it; what Python has not, such as a day in the year 5,000,000, stays as it is."""
+    try:
+        return cell.as_py()
+    except (ValueError, OverflowError):
+        return cell
 
 
 @contextlib.contextmanager
