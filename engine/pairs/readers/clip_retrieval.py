@@ -124,8 +124,8 @@ def _numbered(folder: Path, name: str, suffix: str) -> dict[int, Path]:
 
 def _mapped(path: Path) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # a header is parsed as Python: strange ones raise anything at all
         raise PairsError("a readable .npy file of numbers", f"{path} ({error})", "Export the folder again.") from error
     if array.ndim != 2 or array.dtype.kind != "f" or not array.shape[1]:
         raise PairsError(
