@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import warnings
@@ -65,7 +66,7 @@ def image_path(source: str | Path, image: str) -> Path:
         raise RejectedImage(NO_PATH)
     if "\0" in image or any("\ud800" <= c <= "\udfff" for c in image):
         raise RejectedImage(BAD_NAME)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", image.strip()):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(?i:data):", image.strip()):
         raise RejectedImage(URL)
     written = PureWindowsPath(image)  # splits at both kinds of slash and knows drives
     if written.drive or written.root:
@@ -137,7 +138,7 @@ def decode(
     except Image.DecompressionBombError as error:
         raise RejectedImage(too_large) from error
     except Exception as error:  # decoders raise anything at all on strange bytes
-        raise RejectedImage(UNKNOWN_FORMAT) from error
+        raise RejectedImage(DAMAGED if _begins_as_an_image(data) else UNKNOWN_FORMAT) from error
     if image.width * image.height > max_pixels:
         raise RejectedImage(too_large)
     try:
@@ -156,6 +157,14 @@ def decode(
 def _formats() -> list[str]:
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _begins_as_an_image(data: bytes) -> bool:
+    """Whether a format knows the first bytes as its own: then the file is broken, not another kind of file."""
+    tests = (Image.OPEN[name][1] for name in _formats())
+    with contextlib.suppress(Exception):  # a test may want more bytes than there are
+        return any(test is not None and test(data[:16]) is True for test in tests)
+    return False
 
 
 def _upright(image: Image.Image) -> Image.Image:
