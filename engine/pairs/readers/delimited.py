@@ -110,7 +110,7 @@ def _records(path: Path) -> Iterator[tuple[list[str] | None, str]]:
                 # many .tsv files know no quoting at all: there the line counts as it stands
                 cells = first.rstrip("\r\n").split(delimiter) if is_tsv else None
             raw = "".join(lines.record)
-            if raw.strip():
+            if raw.strip() or delimiter in raw:  # a row of empty cells is a row
                 yield cells, raw
 
 
