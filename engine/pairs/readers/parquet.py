@@ -48,6 +48,16 @@ class ParquetReader:
                     yield RawRow({name: values[at] for name, values in cells.items()})
 
 
+def num_rows(path: Path) -> int:
+    """How many rows a file has, by its footer.
+
+    Raises:
+        PairsError: if the file is damaged or no Parquet.
+    """
+    with _damage_said(path):
+        return pq.read_metadata(path).num_rows
+
+
 def _cells(column: pa.Array) -> list[Any]:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -75,7 +85,6 @@ def _cell(cell: pa.Scalar) -> Any:
 def _damage_said(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        raise PairsError(
-            "a readable Parquet file", f"{path} ({str(error).splitlines()[0]})", "Write the file again."
-        ) from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # names of columns may be no text
+        reason = str(error).partition("\n")[0]
+        raise PairsError("a readable Parquet file", f"{path} ({reason})", "Write the file again.") from error
