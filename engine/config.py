@@ -184,7 +184,7 @@ class RunConfig:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also: numbers of thousands of digits, thousands of levels
             raise ConfigError(
                 "a JSON configuration", f"text that is not JSON ({error})", "Use a config.json that a run wrote."
             ) from error
@@ -240,6 +240,9 @@ def _check_type(name: str, value: object, kind: str) -> None:
     if wrong.get(kind, False):
         words = {"bool": "true or false", "tuple[str, ...]": "a list of texts"}.get(kind, "a text")
         raise ConfigError(f"{name} to be {words}", repr(value), "Change it.")
+    for text in ([value] if isinstance(value, str) else value) if kind in wrong and kind != "bool" else []:
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ConfigError(f"{name} in valid UTF-8 without NUL", repr(text), "Rename the file, or write it again.")
 
 
 def _check_tier(tier: str, adapter: str | None) -> None:
@@ -247,7 +250,7 @@ def _check_tier(tier: str, adapter: str | None) -> None:
         raise ConfigError("--adapter FOLDER with --tier lora", "none", "Give the folder that peft saved.")
     try:
         re.compile(tier)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise ConfigError(
             "--tier to be heads, lora, all or a regular expression", f"{tier!r} ({error})", "Change it."
         ) from error
