@@ -1,7 +1,5 @@
 """Folders of given features that lie: NaN, zeros, other counts, pickled objects, headers that promise too much."""
 
-# ruff: noqa: E501  (the corpus reads as a table)
-
 from __future__ import annotations
 
 import io
