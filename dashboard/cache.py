@@ -17,7 +17,7 @@ from dashboard.tables import bar_scale
 from dashboard.thumbnails import NAME
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
-from engine.pairs import image_path, open_image
+from engine.pairs import open_picture
 from engine.review import DecisionStore
 from engine.review.blind import BlindStore
 from engine.review.queues import QueueStore
@@ -196,7 +196,7 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
     run = RunFolder(Path(path))
     row = _pairs(path, revision).loc[pair_id]
     try:
-        image = open_image(image_path(row["source"], row["image"]))
+        image = open_picture(row["images"], row["image"])
     except EcifError:
         thumbnail = run.thumbnail(row["thumbnail"])
         is_there = NAME.fullmatch(row["thumbnail"]) and thumbnail.is_file()  # a stranger's run may name any file

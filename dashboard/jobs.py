@@ -22,6 +22,7 @@ import psutil
 from dashboard.processes import at_work, born_at, end, engine_command, environment
 from engine.config import RunConfig
 from engine.estimates import Estimate, from_json, to_json
+from engine.pairs.sources import title_of
 from engine.runs import RunFolder, list_runs, storage_errors, write_json
 
 FOLDER = ".jobs"
@@ -79,7 +80,7 @@ def start(config: RunConfig, estimate: Estimate | None = None) -> Job:
             env=environment(),
             start_new_session=True,
         )
-    name = config.name or Path(config.pairs).stem
+    name = config.name or title_of(config.pairs)
     job = Job(job_id, name, process.pid, born_at(process.pid), time.time())
     write_json(folder / f"{job_id}.json", asdict(job))
     return job

@@ -50,6 +50,12 @@ class RunConfig:
     )
     validation: str | None = _option("table of validation pairs; default: the split column", default=None)
     test: str | None = _option("table of test pairs; default: the split column", default=None)
+    images: str | None = _option(
+        "folder (or tar) where the pictures of a table lie; default: the table's own folder", default=None
+    )
+    caption_template: str = _option(
+        "caption of a picture that has a class and no caption, with {} for the class", default="a photo of a {}."
+    )
     classes: str | None = _option("file with one class name per line; default: the labels", default=None)
     templates: tuple[str, ...] = _option("prompt templates with {} for the class", default=DEFAULT_TEMPLATES)
     adapter: str | None = _option("LoRA adapter of the model: a folder that peft saved", default=None)
@@ -158,7 +164,7 @@ class RunConfig:
             )
         for name in ("damping", "relative_damping", "cg_tolerance"):
             _check_positive(name, getattr(self, name))
-        for template in self.templates:
+        for template in (*self.templates, self.caption_template):
             if template.count("{}") != 1:
                 raise ConfigError("templates with exactly one {}", repr(template), "Put {} where the class goes.")
 

@@ -19,7 +19,7 @@ from engine.errors import ConfigError, ModelError, PairsError
 from engine.models import load_model, model_hash, split_spec
 from engine.models.embeddings import GivenFeatures
 from engine.models.lora import adapter_notes
-from engine.pairs import image_path, open_image
+from engine.pairs import open_picture
 from engine.sources.encoders import load_encoder
 from engine.study import device_of
 from engine.tiers import parametrization
@@ -145,7 +145,7 @@ def _image_chunks(
 
 
 def _decode(row: object) -> Image.Image:
-    return open_image(image_path(row.source, row.image))
+    return open_picture(row.images, row.image)
 
 
 def _embed_texts(model: DualEncoder, texts: list[str], chunk_size: int) -> tuple[np.ndarray, int]:

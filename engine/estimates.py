@@ -80,7 +80,7 @@ def measured_speed(config: RunConfig, examples: Sequence[tuple[str, str, str]]) 
 
     Args:
         config: model, adapter, tier, device and dtype: a combination that cannot run is refused here.
-        examples: (table, image as written there, caption); a few are enough.
+        examples: (folder or container, name of the picture in it, caption); a few are enough.
 
     Raises:
         ModelError: if model or adapter cannot be read.
@@ -89,7 +89,7 @@ def measured_speed(config: RunConfig, examples: Sequence[tuple[str, str, str]]) 
     started = time.monotonic()
     from engine.embedding import load_for
     from engine.models.embeddings import GivenFeatures
-    from engine.pairs import image_path, open_image
+    from engine.pairs import open_picture
 
     model = load_for(config)
     load_seconds = time.monotonic() - started
@@ -99,7 +99,7 @@ def measured_speed(config: RunConfig, examples: Sequence[tuple[str, str, str]]) 
 
     def embed(some: Sequence[tuple[str, str, str]]) -> None:
         nonlocal feature_bytes
-        images = [open_image(image_path(source, image)) for source, image, _ in some]
+        images = [open_picture(place, image) for place, image, _ in some]
         found = model.penultimate_images(model.prepare_images(images)).cpu()
         texts = model.penultimate_texts(model.prepare_texts([caption for _, _, caption in some])[0]).cpu()
         feature_bytes = found[0].nbytes + texts[0].nbytes

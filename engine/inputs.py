@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.models.interface import DualEncoder
-from engine.pairs import image_path, open_image
+from engine.pairs import open_picture
 
 DECODE_THREADS = 4
 KEPT_BYTES = 2 * 2**30
@@ -27,7 +26,7 @@ class EncoderInputs:
 
     Args:
         encoder: prepares them.
-        images: (table, image as written there) of each image row.
+        images: (folder or container, name in it) of each image row.
         texts: captions, then prompts.
         kept_bytes: prepared images that stay in memory.
     """
@@ -67,8 +66,7 @@ class EncoderInputs:
         return {row: pool.submit(self._open, row) for row in rows if row not in self._kept}
 
     def _open(self, row: int) -> Any:
-        table, image = self.images[row]
-        return open_image(image_path(Path(table), image))
+        return open_picture(*self.images[row])
 
     def _prepared(self, rows: list[int], decoded: dict[int, Any]) -> Tensor:
         fresh = dict(zip(decoded, self.encoder.prepare_images(list(decoded.values())), strict=True)) if decoded else {}

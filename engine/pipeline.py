@@ -25,8 +25,9 @@ from engine.batches import BatchSegmentation, read_segmentations, seeded_segment
 from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
-from engine.models import folder_hash, model_hash, split_spec
-from engine.pairs import caption_oddities, load_data_set
+from engine.models import model_hash, split_spec
+from engine.pairs import ReadOptions, caption_oddities, load_data_set
+from engine.pairs.sources import data_hashes, title_of
 from engine.progress import RunProgress
 from engine.runs import (
     FORMAT_VERSION,
@@ -40,8 +41,9 @@ from engine.runs import (
 )
 
 Report = Callable[[int, int], None]
-TABLE_FIELDS = ("pairs", "validation", "test", "classes", "batches")
-PATH_FIELDS = (*TABLE_FIELDS, "adapter", "cross_fit")
+DATA_FIELDS = ("pairs", "validation", "test")
+TABLE_FIELDS = (*DATA_FIELDS, "classes", "batches")
+PATH_FIELDS = (*TABLE_FIELDS, "images", "adapter", "cross_fit")
 
 
 def run(config: RunConfig, console: Console | None = None) -> RunFolder:
@@ -60,7 +62,7 @@ def run(config: RunConfig, console: Console | None = None) -> RunFolder:
     split_spec(config.model)
     hashes = {"pairs": _hash_tables(config), "model": model_hash(config.model, config.adapter)}
     config = _with_absolute_paths(config)
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.name or Path(config.pairs).stem).strip("-") or "run"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.name or title_of(config.pairs)).strip("-") or "run"
     path = Path(config.out) / f"{name}-{config.digest(hashes['pairs'], hashes['model'])}"
     with locked_folder(path, "a run that nobody else is computing"):
         return _run_locked(RunFolder(path), config, hashes, console)
@@ -123,6 +125,7 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
         config.validation,
         config.test,
         config.seed,
+        ReadOptions.of(config),
         thumbnails=folder.path / "thumbnails",
         progress=report,
     )
@@ -313,8 +316,8 @@ def _hash_tables(config: RunConfig) -> str:
         if not path:
             continue
         try:
-            if Path(path).is_dir():
-                digest.update(folder_hash(Path(path)).encode())
+            if name in DATA_FIELDS:
+                digest.update(b"".join(data_hashes(path)))
                 continue
             with Path(path).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from engine.errors import ConfigError
 from engine.estimates import Estimate, duration, megabytes
-from engine.pairs import PairsCheck, check_pairs, write_check
+from engine.pairs import PairsCheck, ReadOptions, check_pairs, write_check
 from engine.progress import RunProgress
 from engine.runs import RunFolder, is_wrong
 
@@ -62,16 +62,17 @@ def _health_sentences(record: dict[str, Any]) -> list[str]:
     return [f"{name.capitalize()}: {words}" for name, words in record.get("health", {}).get("words", {}).items()]
 
 
-def print_check(pairs: str, rejects: str | None, json_file: str | None = None) -> int:
+def print_check(pairs: str, options: ReadOptions, rejects: str | None, json_file: str | None = None) -> int:
     """What was understood of a table of pairs; exit code 1 if no row can be used.
 
     Args:
         pairs: the table.
+        options: where its pictures lie, and the template of captions.
         rejects: .csv for the rejected rows.
         json_file: file for the same as JSON; FILE.progress says meanwhile how far the reading is.
     """
     console = Console()
-    found = _watched_check(pairs, rejects, json_file)
+    found = _watched_check(pairs, options, rejects, json_file)
     console.print(f"{found.rows} rows: {found.accepted} can be used, {found.rejected} rejected.")
     columns = Table("meaning", "column", title="Columns")
     for meaning, name in found.columns.items():
@@ -96,13 +97,13 @@ def print_check(pairs: str, rejects: str | None, json_file: str | None = None) -
     return 0 if found.accepted else 1
 
 
-def _watched_check(pairs: str, rejects: str | None, json_file: str | None) -> PairsCheck:
+def _watched_check(pairs: str, options: ReadOptions, rejects: str | None, json_file: str | None) -> PairsCheck:
     rejects_csv = None if rejects is None else Path(rejects)
     if json_file is None:
-        return check_pairs(pairs, rejects_csv=rejects_csv)
+        return check_pairs(pairs, options, rejects_csv)
     watched = RunProgress(Path(f"{json_file}.progress"), 1)
     with watched.running(), watched.step(0, "Reading pairs", 1) as report:
-        found = check_pairs(pairs, rejects_csv=rejects_csv, progress=report)
+        found = check_pairs(pairs, options, rejects_csv, report)
     write_check(found, Path(json_file))
     return found
 

@@ -28,7 +28,7 @@ from engine.errors import (
     StorageError,
 )
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TABLES = (
     "pairs",
     "rejects",
@@ -44,7 +44,10 @@ TABLES = (
 )
 _ROLES = ("influence", "influence_positive", "influence_negative")
 COLUMNS = {
-    "pairs": ("pair_id", "pair_index", "image", "caption", "label", "split", "content_hash", "thumbnail", "source"),
+    "pairs": (
+        *("pair_id", "pair_index", "image", "images", "caption", "label", "split"),
+        *("content_hash", "thumbnail", "source"),
+    ),
     "rejects": ("row", "image", "caption", "reason"),
     "batches": ("segmentation", "batch_index", "pair_id"),
     "queries": (

@@ -103,6 +103,7 @@ def _pairs(random: np.random.Generator, num_pairs: int, pictures: list[str]) -> 
             "thumbnail": [f"{one[:32]}.webp" for one in hashes],
             "row": np.arange(number) + 1,
             "source": "/nowhere/pairs.csv",
+            "images": "/nowhere",
             "oddity": np.where(random.random(number) < 0.01, 0.9, 0.0),
             "oddity_reason": None,
         }

@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_few_pairs_are_embedded_and_timed(folder: Path) -> None:
     found = check_pairs(folder / "pairs.csv")
-    examples = [(table, image, text) for table, (image, text) in zip(found.tables, found.examples, strict=True)]
+    examples = [(place, image, text) for place, (image, text) in zip(found.places, found.examples, strict=True)]
     speed = measured_speed(small_config(folder), examples)
     assert 0 < speed.pair_seconds < 5 and speed.load_seconds > 0
     assert speed.feature_bytes == 2 * 128 * 4  # both towers of the sample's model, float32

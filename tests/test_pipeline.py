@@ -241,7 +241,7 @@ def test_pairs_outside_the_given_batches_have_no_scores_and_the_record_says_so(t
 
 
 SPECIFIED = {
-    "pairs": "perceptual_hash width height source",
+    "pairs": "perceptual_hash width height source images",
     "rejects": "caption source",
     "queries": "predicted_pair_id margin direction gallery",
     "scores": "suspicion_rank suggested_caption duplicate_group caption_conflict self_influence self_influence_error "

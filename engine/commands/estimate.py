@@ -29,17 +29,17 @@ def main(options: argparse.Namespace) -> None:
     """Print the estimate."""
     from engine.estimates import estimate, known_speed, measured_speed, to_json
     from engine.models import model_hash
-    from engine.pairs import check_pairs, read_check
+    from engine.pairs import ReadOptions, check_pairs, read_check
     from engine.reports import print_estimate
     from engine.runs import list_runs, write_json
 
     config = configuration(options)
     check_out_file("--json", options.json)
-    found = read_check(options.checked) if options.checked else check_pairs(config.pairs)
+    found = read_check(options.checked) if options.checked else check_pairs(config.pairs, ReadOptions.of(config))
     if not found.examples:
         raise PairsError("pairs that can be used", f"none in {config.pairs}", "Run `ecif check` on it to see why.")
     runs = list_runs(config.out)
-    examples = [(table, image, caption) for table, (image, caption) in zip(found.tables, found.examples, strict=True)]
+    examples = [(place, image, caption) for place, (image, caption) in zip(found.places, found.examples, strict=True)]
     measured = measured_speed(config, examples)
     known = known_speed(runs, model_hash(config.model, config.adapter), config)
     expected = estimate(config, found.splits, found.seconds, known or measured, runs)

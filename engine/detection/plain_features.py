@@ -24,7 +24,7 @@ from engine.detection.options import FeaturesOptions
 from engine.detection.patches import fit_dictionary
 from engine.detection.source_columns import other_columns, source_column
 from engine.errors import PairsError
-from engine.pairs import image_path, open_image, read_pair_table
+from engine.pairs import open_picture, read_pair_table
 from engine.runs import finished_as, write_json, write_table
 
 FITTED_IMAGES = 5000
@@ -140,8 +140,8 @@ def _write_image_features(
 def _pictures(rows: pd.DataFrame, side: int) -> Tensor:
     """`[images, 3, side, side]`, 0 … 1, squeezed to a square."""
     found = np.empty((len(rows), side, side, 3), np.uint8)
-    for at, (source, image) in enumerate(zip(rows["source"], rows["image"], strict=True)):
-        picture = open_image(image_path(source, image))
+    for at, (place, image) in enumerate(zip(rows["images"], rows["image"], strict=True)):
+        picture = open_picture(place, image)
         found[at] = np.asarray(picture.resize((side, side), Image.Resampling.BOX, reducing_gap=None))
     return torch.from_numpy(found).permute(0, 3, 1, 2).float() / 255
 

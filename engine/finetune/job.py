@@ -18,7 +18,7 @@ from engine.finetune.recipe import Recipe
 from engine.finetune.record import TrainingFolder, begin, now
 from engine.finetune.training import Fitted, Task, fit, training_task
 from engine.locks import locked_folder
-from engine.pairs import PairSet, load_data_set
+from engine.pairs import PairSet, ReadOptions, load_data_set
 from engine.progress import RunProgress
 from engine.runs import finished_as, write_table
 
@@ -122,7 +122,9 @@ def _train(folder: TrainingFolder, recipe: Recipe, without: Collection[str], pro
 
 
 def _data(recipe: Recipe, report: Report) -> PairSet:
-    found = load_data_set(recipe.pairs, recipe.validation, seed=recipe.seed, progress=report)
+    found = load_data_set(
+        recipe.pairs, recipe.validation, seed=recipe.seed, options=ReadOptions.of(recipe), progress=report
+    )
     present = set(found.pairs["split"])
     if not {"train", "validation"} <= present:
         raise PairsError(

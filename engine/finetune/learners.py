@@ -165,7 +165,7 @@ def load_learner(recipe: Recipe, pairs: pd.DataFrame, report: Report) -> tuple[L
     encoder, adapter = load_encoder(
         config.model, model_hash(config.model, config.adapter), config.adapter, lora, device, config.dtype
     )
-    images = list(zip(pairs["source"].astype(str), pairs["image"].astype(str), strict=True))
+    images = list(zip(pairs["images"].astype(str), pairs["image"].astype(str), strict=True))
     inputs = EncoderInputs(encoder, images, pairs["caption"].tolist())
     if recipe.tier == "heads":
         encoder.weights_of(encoder.heads)  # refused now, not after the training

@@ -34,6 +34,8 @@ class Recipe:
     model: str = _option(help_of("model"))
     out: str = _option("folder of this training; the same command resumes what it holds")
     validation: str | None = _option(help_of("validation"), default=None)
+    images: str | None = _option(help_of("images"), default=None)
+    caption_template: str = _option(help_of("caption_template"), default=RunConfig.caption_template)
     adapter: str | None = _option("LoRA adapter to start from (other tiers: merged into the model)", default=None)
     tier: str = _option("what is trained: heads, lora, all, or a regular expression over names", default="heads")
     log_logit_scale: bool = _option("train the temperature (and a logit bias) as well", default=False)
@@ -87,6 +89,8 @@ class Recipe:
             "pairs",
             "model",
             "validation",
+            "images",
+            "caption_template",
             "adapter",
             "loss",
             "batch_size",
@@ -119,7 +123,7 @@ class Recipe:
         """The same recipe, readable from any working directory."""
         values = {
             name: str(Path(value).resolve())
-            for name in ("pairs", "validation", "adapter", "out")
+            for name in ("pairs", "validation", "images", "adapter", "out")
             if (value := getattr(self, name))
         }
         kind, source = split_spec(self.model)

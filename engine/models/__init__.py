@@ -85,13 +85,6 @@ def model_hash(spec: str, adapter: str | None = None) -> str:
     return digest.hexdigest()
 
 
-def folder_hash(folder: Path) -> str:
-    """SHA-256 over the names and bytes of the files of a folder that can change a result."""
-    digest = hashlib.sha256()
-    _add_files(digest, folder)
-    return digest.hexdigest()
-
-
 def _add_files(digest: hashlib._Hash, folder: Path) -> None:
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in HASHED):
         digest.update(path.relative_to(folder).as_posix().encode())

@@ -2,24 +2,28 @@
 
 from engine.pairs.check import PairsCheck, check_pairs, read_check, write_check
 from engine.pairs.duplicates import duplicate_groups
-from engine.pairs.images import RejectedImage, image_path, open_image
+from engine.pairs.images import RejectedImage
 from engine.pairs.oddities import caption_oddities
 from engine.pairs.pair_set import PairSet
+from engine.pairs.pictures import check_picture, open_picture, picture_bytes
+from engine.pairs.reading import ReadOptions
 from engine.pairs.splits import load_data_set, read_pair_table
 
 __all__ = [
     # data sets
     "load_data_set",
     "read_pair_table",
+    "ReadOptions",
     "PairSet",
     # what is in a table, before a run
     "check_pairs",
     "PairsCheck",
     "write_check",
     "read_check",
-    # single images
-    "open_image",
-    "image_path",
+    # single pictures
+    "open_picture",
+    "picture_bytes",
+    "check_picture",
     "RejectedImage",
     # between pairs
     "duplicate_groups",

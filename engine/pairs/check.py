@@ -14,6 +14,7 @@ import pandas as pd
 from engine.errors import PairsError
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.oddities import caption_oddities
+from engine.pairs.reading import ReadOptions
 from engine.pairs.splits import read_pair_table
 from engine.runs import finished_as, storage_errors, write_json
 from engine.spreadsheets import guarded
@@ -37,8 +38,8 @@ class PairsCheck:
     """accepted pairs whose image is an exact or near copy of another pair's"""
     examples: tuple[tuple[str, str], ...]
     """(image, caption) of the first accepted pairs"""
-    tables: tuple[str, ...]
-    """the table of each of them: the image's path starts at its folder"""
+    places: tuple[str, ...]
+    """the folder or container where the picture of each of them lies"""
     oddities: int
     """accepted pairs whose caption looks odd by itself"""
     odd_examples: tuple[tuple[str, str], ...]
@@ -51,12 +52,16 @@ class PairsCheck:
 
 
 def check_pairs(
-    pairs: str | Path, rejects_csv: Path | None = None, progress: Callable[[int, int], None] | None = None
+    pairs: str | Path,
+    options: ReadOptions | None = None,
+    rejects_csv: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PairsCheck:
     """Read a table, every image included, and count what can be used and what not.
 
     Args:
         pairs: the table.
+        options: where its pictures lie, and the template of captions; None: as by default.
         rejects_csv: file that gets the rejected rows with their reasons; None writes none.
         progress: called with (done, total) image files.
 
@@ -65,7 +70,7 @@ def check_pairs(
         StorageError: if the rejects cannot be written.
     """
     started = time.monotonic()
-    found = read_pair_table(pairs, progress)
+    found = read_pair_table(pairs, options, progress)
     seconds = time.monotonic() - started
     if rejects_csv is not None:
         _write_rejects(found.rejects, Path(rejects_csv))
@@ -82,7 +87,7 @@ def check_pairs(
         splits=found.pairs["split"].value_counts().to_dict(),
         duplicates=int((duplicate_groups(found.pairs) >= 0).sum()),
         examples=tuple(zip(first["image"], first["caption"], strict=True)),
-        tables=tuple(first["source"]),
+        places=tuple(first["images"]),
         oddities=len(odd),
         odd_examples=tuple(zip(oddest["caption"], oddest["oddity_reason"], strict=True)),
         reasons=found.rejects["reason"].value_counts().to_dict(),
@@ -109,7 +114,7 @@ def read_check(path: str | Path) -> PairsCheck:
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
         lists = {name: tuple(map(tuple, values[name])) for name in ("examples", "odd_examples")}
-        texts = {name: tuple(values[name]) for name in ("tables", "notes")}
+        texts = {name: tuple(values[name]) for name in ("places", "notes")}
         return PairsCheck(**{**values, **lists, **texts})
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise PairsError(

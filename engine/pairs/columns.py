@@ -16,6 +16,17 @@ ACCEPTED = {
 }
 """meaning → accepted names, the first one found is taken"""
 REQUIRED = ("image", "caption")
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""values of a split column and names of splits' folders, in any case, and what they mean"""
 SHOWN = 20
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.pairs.images import RejectedImage, decode, read_bytes
+from engine.pairs.images import RejectedImage, decode
+from engine.pairs.pictures import picture_bytes
 from engine.runs import storage_errors
 
 THUMBNAIL_PIXELS = 320
@@ -32,14 +33,14 @@ IMAGES_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """One image file, seen, or the features that stand in for it: those have no size, no picture, no near copies."""
+    """One picture, seen, or the features that stand in for it: those have no size, no picture, no near copies."""
 
     width: int
     """pixels, upright"""
     height: int
     """pixels, upright"""
     content_hash: str
-    """sha256 of the file's bytes"""
+    """sha256 of the picture's bytes as they are stored"""
     perceptual_hash: str
     """see the module's text"""
 
@@ -54,18 +55,19 @@ def of_features(features_hash: str) -> Fingerprint:
     return Fingerprint(0, 0, features_hash, "")
 
 
-def fingerprint(path: Path, thumbnails: Path | None = None) -> Fingerprint:
+def fingerprint(place: str, image: str, thumbnails: Path | None = None) -> Fingerprint:
     """See one image once.
 
     Args:
-        path: the image file.
+        place: folder or container.
+        image: the picture's name in it.
         thumbnails: existing folder that gets its thumbnail, unless it holds it already; None writes none.
 
     Raises:
         RejectedImage: if the image cannot be used.
         StorageError: if the thumbnail cannot be written.
     """
-    data = read_bytes(path)
+    data = picture_bytes(place, image)
     image, (width, height) = decode(data, enough_pixels=2 * THUMBNAIL_PIXELS)
     image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.BICUBIC)
     found = Fingerprint(width, height, hashlib.sha256(data).hexdigest(), perceptual_hash(image))
@@ -75,12 +77,15 @@ def fingerprint(path: Path, thumbnails: Path | None = None) -> Fingerprint:
 
 
 def fingerprints(
-    paths: Iterable[Path], total: int, thumbnails: Path | None, progress: Callable[[int, int], None] | None
+    pictures: Iterable[tuple[str, str]],
+    total: int,
+    thumbnails: Path | None,
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[Fingerprint | str]:
     """See many images on all cores, in order; an image that cannot be used gives its reason.
 
     Args:
-        paths: image files.
+        pictures: place and name of each.
         total: how many there are, for `progress`.
         thumbnails: folder for thumbnails (made if needed), or None.
         progress: called with (done, total).
@@ -91,13 +96,13 @@ def fingerprints(
     if thumbnails is not None:
         _prepare(thumbnails)
 
-    def see(path: Path) -> Fingerprint | str:
+    def see(picture: tuple[str, str]) -> Fingerprint | str:
         try:
-            return fingerprint(path, thumbnails)
+            return fingerprint(*picture, thumbnails)
         except RejectedImage as error:
             return error.reason
 
-    remaining, done = iter(paths), 0
+    remaining, done = iter(pictures), 0
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         while some := list(islice(remaining, IMAGES_AT_ONCE)):
             for found in pool.map(see, some):

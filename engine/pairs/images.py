@@ -1,4 +1,4 @@
-"""One image file: where it may lie, and how it becomes an upright RGB picture."""
+"""One picture: what it may be called, and how its bytes become an upright RGB image."""
 
 from __future__ import annotations
 
@@ -17,17 +17,38 @@ MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 512 * 2**20
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 """what is decoded; formats that start other programs (EPS) stay out"""
+PICTURE_SUFFIXES = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".jp2",
+        ".avif",
+    )
+)
+"""in lower case; by these a file in a folder, or a member of a container, is known to be a picture"""
 
 MISSING = "The image file does not exist."
 NO_PATH = "The image path is empty."
 URL = "The image is a web address; addresses are never fetched, download the images first."
-ABSOLUTE = "The image path is absolute; write it relative to the table's folder."
-UPWARDS = "The image path goes upwards with '..'; images must lie in the table's folder."
-OUTSIDE = "The image path leaves the table's folder through a link; put the images into the folder."
+ABSOLUTE = "The image path is absolute; write it relative to the folder of the images."
+UPWARDS = "The image path goes upwards with '..'; images must lie in the table's folder or in --images FOLDER."
+OUTSIDE = "The image path leaves the folder of the images through a link; put the images into the folder."
+NO_PLACE = "The folder or container of the image does not exist."
 BAD_NAME = "The image path contains a character that no file name can have."
 NOT_A_FILE = "The image path is not a file."
 NO_ACCESS = "The image file cannot be opened: no permission, or the disk failed."
 EMPTY_FILE = "The image file is empty."
+CUT_OFF_FILE = "The file that holds the image is cut off."
 BIG_FILE = f"The image file is larger than {MAX_FILE_BYTES // 2**20} MiB."
 UNKNOWN_FORMAT = "The file is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)."
 DAMAGED = "The image is damaged or cut off and cannot be decoded."
@@ -49,18 +70,11 @@ class RejectedImage(PairsError):
         super().__init__("a usable image", f"one that is not ({reason})", "Mend or replace it, then run again.")
 
 
-def image_path(source: str | Path, image: str) -> Path:
-    """Where an image of a table lies, proven to be inside the table's folder.
-
-    Args:
-        source: path of the table.
-        image: the image as written in the table.
-
-    Returns:
-        The existing file, links resolved.
+def check_name(image: str) -> None:
+    """Refuse a picture's name that no place may look up: it is empty, a web address, absolute, or goes upwards.
 
     Raises:
-        RejectedImage: if the path is empty, a web address, absolute, leaves the folder, or is no file.
+        RejectedImage: if so.
     """
     if not image.strip():
         raise RejectedImage(NO_PATH)
@@ -73,31 +87,6 @@ def image_path(source: str | Path, image: str) -> Path:
         raise RejectedImage(ABSOLUTE)
     if ".." in written.parts:
         raise RejectedImage(UPWARDS)
-    folder = Path(source).parent
-    try:
-        path = (folder / image).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise RejectedImage(OUTSIDE)
-        if not path.exists():
-            raise RejectedImage(MISSING)
-        if not path.is_file():
-            raise RejectedImage(NOT_A_FILE)
-    except (OSError, RuntimeError) as error:  # name too long, links in a circle
-        raise RejectedImage(MISSING) from error
-    return path
-
-
-def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The image at `path`: fully decoded, upright, RGB, transparency over white, first frame.
-
-    Args:
-        path: an image file.
-        max_pixels: refuse larger pictures before decoding them.
-
-    Raises:
-        RejectedImage: if it is unreadable, cut off, empty or too large.
-    """
-    return decode(read_bytes(path), max_pixels)[0]
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -122,7 +111,7 @@ def read_bytes(path: str | Path) -> bytes:
 def decode(
     data: bytes, max_pixels: int = MAX_PIXELS, enough_pixels: int | None = None
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """The picture in `data`, as `open_image` gives it, and its upright width and height in pixels.
+    """The picture in `data`, upright, RGB, and its upright width and height in pixels.
 
     Args:
         data: the bytes of an image file.

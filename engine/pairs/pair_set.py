@@ -21,6 +21,7 @@ PAIR_COLUMNS = (
     "thumbnail",
     "row",
     "source",
+    "images",
 )
 REJECT_COLUMNS = ("row", "image", "caption", "reason", "source")
 
@@ -37,3 +38,7 @@ class PairSet:
     """sentences for the record: what was held out, renamed, or found in two splits"""
     columns: Mapping[str, str] = field(default_factory=dict)
     """meaning → name of the column in the (first) table"""
+    reader: str = ""
+    """what the (first) tables were read as, in words"""
+    files: int = 1
+    """how many files or folders these were"""

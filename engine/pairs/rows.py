@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import PairsError
-from engine.pairs.columns import recognise_columns
+from engine.pairs.columns import SPLITS, recognise_columns
 from engine.pairs.fingerprint import Fingerprint, of_features
-from engine.pairs.images import RejectedImage, image_path
+from engine.pairs.images import RejectedImage
+from engine.pairs.pictures import check_picture
 from engine.pairs.readers import RawRow, reader_for
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""values of a split column, in any case, and what they mean"""
+from engine.pairs.reading import ReadOptions
 
 MAX_ID_CHARACTERS = 240
 """with the name of a split in front, a store of decisions still keeps it"""
@@ -50,38 +40,43 @@ class Row:
     label: str | None = None
     split: str | None = None
     """None: the table has no split column"""
-    path: Path | None = None
-    """the image file, proven to be inside the table's folder"""
+    images: str = ""
+    """folder or container where the picture lies"""
+    picture: str | None = None
+    """which picture it is: rows with the same value show the same one"""
     seen: Fingerprint | None = None
     reason: str | None = None
     """why the row cannot be used; None: nothing found yet"""
 
 
-def read_rows(path: str | Path) -> tuple[list[Row], dict[str, str]]:
-    """All rows of a table with their text checked; images are found but not opened.
+def read_rows(path: str | Path, options: ReadOptions | None = None) -> tuple[list[Row], dict[str, str]]:
+    """All rows of one file with their text checked; images are found but not opened.
 
     Args:
-        path: a table in one of the formats of `engine.pairs.readers`.
+        path: a file or folder in one of the formats of `engine.pairs.readers`.
+        options: where its pictures lie, and the template of captions; None: as by default.
 
     Returns:
-        The rows in table order, and the column for each meaning.
+        The rows in table order (none, if it has columns and no more), and the column for each meaning.
 
     Raises:
         PairsError: if the table is absent, unreadable, empty, or lacks a column.
     """
-    path = Path(path)
+    path, options = Path(path), options or ReadOptions()
+    own = path if path.is_dir() else path.parent
     try:
         reader = reader_for(path)
         found = reader.columns(path)
         if not found and not any(True for _ in reader.rows(path, [])):
-            raise _empty(path)
+            raise PairsError("at least one row of data", f"none in {path}", "Check that the right file was given.")
         columns = recognise_columns(path, found)
         raw_rows = enumerate(reader.rows(path, list(columns.values())), 1)
-        rows = [_checked(str(path), number, raw, columns) for number, raw in raw_rows]
+        rows = [
+            _checked(Row(str(path), number, images=_place(raw, options, own)), raw, columns, options)
+            for number, raw in raw_rows
+        ]
     except OSError as error:
         raise PairsError("a readable table of pairs", f"{path} ({error.strerror})", "Check the path.") from error
-    if not rows:
-        raise _empty(path)
     return rows, columns
 
 
@@ -98,18 +93,18 @@ def as_text(cell: Any) -> str | None:
     return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else None
 
 
-def _empty(path: Path) -> PairsError:
-    return PairsError(
-        "a table with at least one row of data", f"none in {path}", "Check that the right file was given."
-    )
+def _place(raw: RawRow, options: ReadOptions, own: Path) -> str:
+    """Where the picture of a row lies: where the format says, else the user, else where it was found, else beside."""
+    return str(raw.images or options.images or raw.found_in or own)
 
 
-def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> Row:
-    row = Row(source, number)
+def _checked(row: Row, raw: RawRow, columns: dict[str, str], options: ReadOptions) -> Row:
     if raw.problem:
         row.caption, row.reason = raw.raw.strip(), raw.problem
         return row
     cells = {meaning: as_text(raw.values.get(name)) for meaning, name in columns.items()}
+    if raw.class_name is not None:
+        cells["caption"] = options.template.replace("{}", raw.class_name)
     row.image, row.caption = cells["image"] or "", cells["caption"] or ""
     row.reason = _text_fault(cells)
     if row.reason:
@@ -128,7 +123,7 @@ def _checked(source: str, number: int, raw: RawRow, columns: dict[str, str]) -> 
         row.seen = of_features(raw.features_hash)
     else:
         try:
-            row.path = image_path(source, row.image)
+            row.picture = check_picture(row.images, row.image)
         except RejectedImage as error:
             row.reason = error.reason
     return row

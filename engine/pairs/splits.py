@@ -13,7 +13,9 @@ from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.fingerprint import fingerprints
 from engine.pairs.ids import give_ids
 from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, PairSet
-from engine.pairs.rows import Row, read_rows
+from engine.pairs.reading import ReadOptions
+from engine.pairs.rows import Row
+from engine.pairs.tables import read_tables
 
 Progress = Callable[[int, int], None]
 
@@ -22,25 +24,32 @@ OTHER_TABLE = "The split column says {0}, but the {0} pairs come from a table of
 REJECTED_TEXT_CHARACTERS = 2000
 
 
-def read_pair_table(path: str | Path, progress: Progress | None = None, thumbnails: Path | None = None) -> PairSet:
-    """Read and check one table, every image included.
+def read_pair_table(
+    path: str | Path,
+    options: ReadOptions | None = None,
+    progress: Progress | None = None,
+    thumbnails: Path | None = None,
+) -> PairSet:
+    """Read and check one data set, every image included.
 
     Args:
-        path: .csv, .tsv, .jsonl, .parquet or a folder of features.
+        path: one file, several by a pattern, or a folder, in one of the formats of `engine.pairs.readers`.
+        options: where its pictures lie, and the template of captions; None: as by default.
         progress: called with (done, total) image files.
         thumbnails: folder that gets a thumbnail of each image; None makes none.
 
     Returns:
-        Its pairs (split from the split column, else "train") and its rejects.
+        Its pairs (split from the split column, else from the folder's name, else "train") and its rejects.
 
     Raises:
         PairsError: if the table as a whole cannot be used.
         StorageError: if a thumbnail cannot be written.
     """
-    rows, columns = read_rows(path)
+    found = read_tables(path, options)
+    rows = found.rows
     _see(rows, thumbnails, progress)
-    notes = give_ids([("train", rows)])
-    return PairSet(_pairs(rows), _rejects(rows), tuple(notes), columns)
+    notes = give_ids(found.parts)
+    return PairSet(_pairs(rows), _rejects(rows), (*found.notes, *notes), found.columns, found.reader, found.files)
 
 
 def load_data_set(
@@ -48,6 +57,7 @@ def load_data_set(
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
+    options: ReadOptions | None = None,
     thumbnails: Path | None = None,
     progress: Progress | None = None,
 ) -> PairSet:
@@ -58,10 +68,11 @@ def load_data_set(
     are none with split "test": the validation pairs serve, and a note says so.
 
     Args:
-        pairs: the table of the training pairs; with a split column, of the others too.
-        validation: a table of validation pairs; its split column is not read.
-        test: a table of test pairs; its split column is not read.
+        pairs: the training pairs, as for `read_pair_table`; with splits, the others too.
+        validation: validation pairs; their own splits are not read.
+        test: test pairs; their own splits are not read.
         seed: of the choice of held-out pairs.
+        options: where the pictures of all tables lie, and the template of captions; None: as by default.
         thumbnails: folder that gets a thumbnail of each image; None makes none.
         progress: called with (done, total) image files.
 
@@ -69,21 +80,22 @@ def load_data_set(
         PairsError: if a table as a whole cannot be used.
         StorageError: if a thumbnail cannot be written.
     """
-    main, columns = read_rows(pairs)
-    tables = [("train", main)]
+    main = read_tables(pairs, options)
+    tables, notes = list(main.parts), list(main.notes)
     for split, path in (("validation", validation), ("test", test)):
         if path is None:
             continue
-        for row in main:
+        for row in main.rows:
             if row.reason is None and row.split == split:
                 row.reason = OTHER_TABLE.format(split)
-        rows, _ = read_rows(path)
-        for row in rows:
+        other = read_tables(path, options)
+        for row in other.rows:
             row.split = split
-        tables.append((split, rows))
+        tables.append((split, other.rows))
+        notes += other.notes
     everything = [row for _, rows in tables for row in rows]
     _see(everything, thumbnails, progress)
-    notes = give_ids(tables)
+    notes += give_ids(tables)
     found = _pairs(everything)
     if not (found["split"] == "validation").any():
         found, note = _hold_out(found, seed)
@@ -91,16 +103,18 @@ def load_data_set(
     if not (found["split"] == "test").any():
         notes.append("There are no test pairs: the validation pairs serve as test pairs too.")
     notes += _leaks(found)
-    return PairSet(found, _rejects(everything), tuple(notes), columns)
+    return PairSet(found, _rejects(everything), tuple(notes), main.columns, main.reader, main.files)
 
 
 def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) -> None:
-    """Open every image file once and give its rows what was seen, or the reason."""
-    by_path: dict[Path, list[Row]] = {}
+    """Open every picture once and give its rows what was seen, or the reason."""
+    by_picture: dict[str, list[Row]] = {}
     for row in rows:
         if row.reason is None and row.seen is None:
-            by_path.setdefault(row.path, []).append(row)
-    for same, found in zip(by_path.values(), fingerprints(by_path, len(by_path), thumbnails, progress), strict=True):
+            by_picture.setdefault(row.picture, []).append(row)
+    pictures = ((rows[0].images, rows[0].image) for rows in by_picture.values())
+    seen = fingerprints(pictures, len(by_picture), thumbnails, progress)
+    for same, found in zip(by_picture.values(), seen, strict=True):
         for row in same:
             if isinstance(found, str):
                 row.reason = found
@@ -126,6 +140,7 @@ def _pairs(rows: list[Row]) -> pd.DataFrame:
                 row.seen.thumbnail,
                 row.number,
                 row.source,
+                row.images,
             )
             for index, row in enumerate(usable)
         ],

@@ -13,7 +13,7 @@ import torch
 from engine.asking import Answer, Question, check_askable, read_picture
 from engine.asking.asker import Asker, ask
 from engine.errors import ConfigError, ModelError, RunFolderPartial
-from engine.pairs import RejectedImage, image_path
+from engine.pairs import RejectedImage, picture_bytes
 from engine.pipeline import run
 from engine.runs import RunFolder
 from engine.scoring import TRACE_SCORES, traces_table
@@ -32,7 +32,7 @@ def exact_asker(exact_run: RunFolder) -> Asker:
 
 def picture_of(folder: RunFolder, pair_id: str) -> bytes:
     pair = folder.table("pairs").set_index("pair_id").loc[pair_id]
-    return image_path(pair["source"], pair["image"]).read_bytes()
+    return picture_bytes(pair["images"], pair["image"])
 
 
 def wrong_ones(folder: RunFolder, kind: str) -> list[tuple]:

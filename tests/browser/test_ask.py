@@ -19,7 +19,7 @@ def a_fox_called_a_cat(run: RunFolder) -> Path:
     queries, pairs = run.table("queries"), run.table("pairs").set_index("pair_id")
     is_one = (queries["true_label"] == "fox") & (queries["predicted_label"] == "cat")
     pair = pairs.loc[queries[is_one & queries["query_id"].isin(run.table("traces")["query_id"])]["pair_id"].iloc[0]]
-    return Path(pair["source"]).parent / pair["image"]
+    return Path(pair["images"]) / pair["image"]
 
 
 def test_an_uploaded_fox_leads_to_the_foxes_that_were_captioned_as_cats(

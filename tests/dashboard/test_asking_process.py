@@ -17,7 +17,7 @@ from PIL import Image
 
 from dashboard.asking_process import BUSY, MOST_WAITING, SHORT_OF_MEMORY, Asked, AskingEngine
 from engine.asking import Question
-from engine.pairs import image_path
+from engine.pairs import picture_bytes
 from engine.pipeline import run
 from engine.runs import RunFolder
 
@@ -32,7 +32,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture(scope="module")
 def picture(small_run: RunFolder) -> bytes:
     pair = small_run.table("pairs").iloc[0]
-    return image_path(pair["source"], pair["image"]).read_bytes()
+    return picture_bytes(pair["images"], pair["image"])
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_the_process_ends_with_the_server_however_that_ends(small_run: RunFolder
         "assert 'torch' not in sys.modules and asked.answer is not None, asked.error\n"
         "print(engine.pid, flush=True)\ntime.sleep(600)\n"
     )
-    command = [sys.executable, "-c", code, str(small_run.path), str(image_path(pair["source"], pair["image"]))]
+    command = [sys.executable, "-c", code, str(small_run.path), str(Path(pair["images"], pair["image"]))]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     pid = int(server.stdout.readline())
     server.kill()

@@ -22,7 +22,7 @@ def test_a_table_is_checked_in_the_background(tmp_path: Path) -> None:
     check = waited(Check.start("check", str(table), limit_seconds=60))
     found, sentence = check.outcome()
     assert (found["accepted"], sentence, check.share) == (42, "", 1.0)
-    assert found["tables"][0] == str(table)
+    assert found["places"][0] == str(table.parent)
 
 
 def test_what_cannot_be_read_leaves_its_sentence(tmp_path: Path) -> None:

@@ -36,14 +36,12 @@ def plain_training(recipe, task, left_out):
     weights = {name: part for name, part in clip.named_parameters() if name != "logit_scale"}
     start = {name: part.detach().clone() for name, part in weights.items()}
     optimizer = torch.optim.AdamW(weights.values(), weight_decay=recipe.weight_decay)
-    from engine.pairs import image_path, open_image
+    from engine.pairs import open_picture
 
     for epoch, rate in enumerate((recipe.learning_rate, recipe.learning_rate / 2)):
         rows = [row for row in task.segmentations[epoch].batches[0] if row not in left_out]
         some = task.pairs.iloc[rows]
-        images = [
-            open_image(image_path(source, image)) for source, image in zip(some["source"], some["image"], strict=True)
-        ]
+        images = [open_picture(place, image) for place, image in zip(some["images"], some["image"], strict=True)]
         tokens, _ = encoder.prepare_texts(some["caption"].tolist())
         logits = clip(**tokens, pixel_values=encoder.prepare_images(images)).logits_per_text
         truth = torch.arange(len(rows))

@@ -42,7 +42,7 @@ def test_a_check_is_read_back_as_it_was_written(path, tmp_path):
     found = check_pairs(path)
     write_check(found, tmp_path / "check.json")
     assert read_check(tmp_path / "check.json") == found
-    assert found.tables == (str(path),) * 8 and found.seconds > 0
+    assert found.places == (str(path.parent),) * 8 and found.seconds > 0
     for text in ("{", "[]", '{"rows": 1}'):
         (tmp_path / "check.json").write_text(text)
         with pytest.raises(PairsError):

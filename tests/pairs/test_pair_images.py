@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from engine.errors import StorageError
-from engine.pairs import RejectedImage, open_image, read_pair_table
+from engine.pairs import RejectedImage, open_picture, read_pair_table
 from engine.pairs.images import EMPTY_FILE
 
 
 def pixel(path: Path, at: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
-    image = open_image(path)
+    image = open_picture(path.parent, path.name)
     assert image.mode == "RGB"
     return image.getpixel(at)
 
@@ -72,7 +72,7 @@ def test_a_photo_taken_sideways_stands_upright_with_its_size(tmp_path, table):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise: what was left is now on top
     image.save(tmp_path / "side.jpg", exif=exif)
-    upright = open_image(tmp_path / "side.jpg")
+    upright = open_picture(tmp_path, "side.jpg")
     assert upright.size == (800, 1600)
     assert upright.getpixel((400, 100))[0] > 200
     assert upright.getpixel((400, 1500))[0] < 50
@@ -86,21 +86,21 @@ def test_a_photo_taken_sideways_stands_upright_with_its_size(tmp_path, table):
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_damaged_exif_does_not_cost_the_picture(tmp_path):
     Image.new("RGB", (8, 8), "white").save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
-    assert open_image(tmp_path / "a.jpg").size == (8, 8)
+    assert open_picture(tmp_path, "a.jpg").size == (8, 8)
 
 
 def test_the_limit_of_pixels_holds_before_decoding(tmp_path):
     Image.new("RGB", (100, 100)).save(tmp_path / "a.png")
-    assert open_image(tmp_path / "a.png", max_pixels=10_000).size == (100, 100)
+    assert open_picture(tmp_path, "a.png", max_pixels=10_000).size == (100, 100)
     with pytest.raises(RejectedImage) as error:
-        open_image(tmp_path / "a.png", max_pixels=9_999)
+        open_picture(tmp_path, "a.png", max_pixels=9_999)
     assert "pixels" in error.value.reason
 
 
 def test_a_rejected_image_says_its_reason_to_a_person_too(tmp_path):
     (tmp_path / "a.png").touch()
     with pytest.raises(RejectedImage) as error:
-        open_image(tmp_path / "a.png")
+        open_picture(tmp_path, "a.png")
     assert error.value.reason == EMPTY_FILE
     assert EMPTY_FILE in str(error.value)
 
@@ -140,6 +140,7 @@ def test_progress_counts_image_files_and_reaches_its_total(picture, table):
     images = [picture(f"{i}.png", i) for i in range(5)]
     calls = []
     read_pair_table(
-        table([{"image": image, "caption": c} for image in images for c in "ab"]), lambda *at: calls.append(at)
+        table([{"image": image, "caption": c} for image in images for c in "ab"]),
+        progress=lambda *at: calls.append(at),
     )
     assert calls == [(done, 5) for done in range(1, 6)]

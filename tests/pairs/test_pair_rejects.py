@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from engine.pairs import RejectedImage, image_path, images, read_pair_table, rows
+from engine.pairs import RejectedImage, check_picture, images, read_pair_table, rows
 from engine.pairs.ids import REPEATED_ID
 from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS
 from engine.review.decisions import MAX_ID_CHARACTERS
@@ -101,11 +101,11 @@ def test_a_truncated_jpeg_is_rejected_even_where_a_smaller_picture_would_do(tmp_
     assert found.rejects["reason"].tolist() == [images.DAMAGED]
 
 
-def test_image_path_proves_where_an_image_lies(folder):
-    assert image_path(folder / "pairs.csv", "in.png") == (folder / "good.png").resolve()
+def test_a_picture_is_found_only_where_it_is_proven_to_lie(folder):
+    assert check_picture(folder, "in.png") == str((folder / "good.png").resolve())
     for image in ("../secret.png", "out.png", str(folder / "good.png"), "a\0b.png", "\udce9.png"):
         with pytest.raises(RejectedImage):
-            image_path(folder / "pairs.csv", image)
+            check_picture(folder, image)
 
 
 def test_the_second_row_with_a_pair_id_is_rejected_but_not_if_the_first_was(picture, table):

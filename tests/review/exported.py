@@ -101,7 +101,10 @@ def write_source(path: Path, table: pd.DataFrame) -> None:
 def hostile_run(folder: Path, sources: dict[str, pd.DataFrame]) -> RunFolder:
     """A finished run whose pairs come from the tables `sources` (path → rows, as they lie on disk)."""
     folder.mkdir(parents=True)
-    parts = [part.assign(source=source, row=range(1, len(part) + 1)) for source, part in sources.items()]
+    parts = [
+        part.assign(source=source, images=str(Path(source).parent), row=range(1, len(part) + 1))
+        for source, part in sources.items()
+    ]
     pairs = pd.concat(parts, ignore_index=True)
     pairs["split"] = pairs["split"].replace("val", "validation")
     pairs = pairs.assign(pair_index=range(len(pairs)), width=range(8, 8 + len(pairs)), height=6)

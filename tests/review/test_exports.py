@@ -47,7 +47,8 @@ def run(tmp_path: Path) -> RunFolder:
     ids = [f"p{i:02d}" for i in range(len(NASTY))]
     pairs = pd.DataFrame({"pair_id": ids, "pair_index": range(len(ids)), "image": "a.png", "caption": NASTY})
     write_table(
-        folder / "pairs.parquet", pairs.assign(label=None, split="train", source="/d/p.csv", width=1, height=1, row=1)
+        folder / "pairs.parquet",
+        pairs.assign(label=None, split="train", source="/d/p.csv", images="/d", width=1, height=1, row=1),
     )
     numbers = [
         "suspicion",

@@ -200,3 +200,17 @@ def test_the_sample_is_cleaned_and_checked_again(sample_run: RunFolder, tmp_path
     assert written.rows == len(pairs)
     assert pd.read_csv(path)["pair_id"].tolist() == pairs["pair_id"].tolist()
     assert any(str(Path(pairs["source"][0]).parent) in sentence for sentence in written.notes)
+
+
+def test_pairs_out_of_a_container_have_no_table_to_clean(setting: Setting) -> None:
+    path = setting.run.path / "pairs.parquet"
+    write_table(path, pd.read_parquet(path).assign(source="/data/00000.tar"))
+    with pytest.raises(ConfigError, match=r"the container /data/00000\.tar"):
+        setting.export("cleaned", "clean.tar")
+
+
+def test_where_the_images_lie_elsewhere_it_is_said_how_to_find_them(setting: Setting) -> None:
+    path = setting.run.path / "pairs.parquet"
+    write_table(path, pd.read_parquet(path).assign(images="/photos"))
+    written = write_export(setting.run, setting.store, "cleaned", setting.folder / "data" / "new.csv")
+    assert written.notes == ("The images lie elsewhere: give --images /photos together with what was written.",)

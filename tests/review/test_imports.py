@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> RunFolder:
     pairs = pd.DataFrame({"pair_id": IDS, "pair_index": range(len(IDS)), "image": "a.png", "caption": "a cat"})
     write_table(
         folder / "pairs.parquet",
-        pairs.assign(label=None, split="train", source="pairs.csv", row=range(1, len(IDS) + 1)),
+        pairs.assign(label=None, split="train", source="pairs.csv", images=".", row=range(1, len(IDS) + 1)),
     )
     scores = pd.DataFrame({"pair_id": IDS, "suspicion": 0.5, "suspicion_rank": range(len(IDS))})
     columns = [

@@ -14,10 +14,10 @@ from PIL import Image
 from dashboard import cache
 from dashboard.components.asking.strip import picture_strip
 from dashboard.thumbnails import thumbnail_url
-from engine.asking import MAX_PICTURE_BYTES, Question, read_picture
+from engine.asking import MAX_PICTURE_BYTES, Question
 from engine.asking.question import MAX_PICTURE_PIXELS
 from engine.errors import EcifError
-from engine.pairs import RejectedImage, image_path
+from engine.pairs import RejectedImage, check_picture, picture_bytes
 from engine.pairs.images import decode
 from engine.runs import RunFolder, is_wrong
 
@@ -114,7 +114,7 @@ def _chosen(data: bytes, example: str | None = None) -> Chosen:
 def _example(path: str, revision: str, pair_id: str) -> Chosen:
     """The picture of a held-out pair, read where the run's table says."""
     pair = cache.pairs(RunFolder(Path(path))).loc[pair_id]
-    return _chosen(read_picture(image_path(pair["source"], pair["image"])), pair_id)
+    return _chosen(picture_bytes(pair["images"], pair["image"]), pair_id)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -130,7 +130,7 @@ def _examples(path: str, revision: str) -> list[dict[str, Any]]:
     for row in pd.concat([wrong, right]).itertuples():
         pair = pairs.loc[row.pair_id]
         try:
-            image_path(pair["source"], pair["image"])
+            check_picture(pair["images"], pair["image"])
         except RejectedImage:
             continue
         note = f"taken for {row.predicted_label}" if kind == "classification" and row.is_wrong else ""

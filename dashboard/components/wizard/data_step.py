@@ -12,7 +12,7 @@ from dashboard.components.wizard.asking import answer_of, forget
 from dashboard.components.wizard.options import fill_in, remember, remembered
 from engine.config import help_of
 from engine.errors import EcifError
-from engine.pairs import image_path, open_image
+from engine.pairs import open_picture
 from engine.sample import demo_config
 
 CHECK = "wizard_check"
@@ -83,11 +83,11 @@ def _understood(found: dict[str, Any]) -> None:
             facts.append(f"{found['oddities']:,} captions look odd by themselves")
         st.text("\n".join([*(f"{number:,} × {reason}" for reason, number in found["reasons"].items()), *facts]))
     for column, pair in zip(
-        st.columns(NUM_PREVIEWS), zip(found["tables"], found["examples"], strict=True), strict=False
+        st.columns(NUM_PREVIEWS), zip(found["places"], found["examples"], strict=True), strict=False
     ):
-        table, (image, caption) = pair
+        place, (image, caption) = pair
         with column.container(border=True, height="stretch"):
-            picture = _preview(table, image)
+            picture = _preview(place, image)
             if picture:
                 st.image(picture, width="stretch")
             st.text(caption if len(caption) <= 120 else caption[:119] + "…")
@@ -98,10 +98,10 @@ def _column(meaning: str, name: str) -> str:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _preview(table: str, image: str) -> bytes | None:
-    """A small picture, made in memory; None where there is none, or outside the table's folder."""
+def _preview(place: str, image: str) -> bytes | None:
+    """A small picture, made in memory; None where there is none that may be read."""
     try:
-        picture = open_image(image_path(table, image))
+        picture = open_picture(place, image)
     except EcifError:
         return None
     picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))

@@ -5,18 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.errors import PairsError
+from engine.pairs.readers.class_folders import ClassFoldersReader
 from engine.pairs.readers.clip_retrieval import ClipRetrievalReader
+from engine.pairs.readers.coco import CocoReader
 from engine.pairs.readers.delimited import DelimitedReader
+from engine.pairs.readers.flickr import FlickrReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
 
 READERS: tuple[Reader, ...] = (
+    FlickrReader(),
     DelimitedReader(),
     JsonLinesReader(),
     ParquetReader(),
+    CocoReader(),
     ClipRetrievalReader(),
+    ClassFoldersReader(),
 )
+"""the first one that takes a path reads it"""
 
 
 def reader_for(path: Path) -> Reader:

@@ -78,6 +78,7 @@ def feature_files(folder: Path) -> list[FeatureFiles]:
 class ClipRetrievalReader:
     """The metadata of a folder of features; a row whose features cannot be used is a row with a problem."""
 
+    name = "features (clip-retrieval)"
     accepts = "a folder with img_emb, text_emb and metadata"
 
     def takes(self, path: Path) -> bool:

@@ -25,6 +25,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 class DelimitedReader:
     """Comma-, semicolon- or tab-separated text in UTF-8, with or without a byte order mark; names in the first row."""
 
+    name = "a table (.csv, .tsv)"
     accepts = ".csv, .tsv"
 
     def takes(self, path: Path) -> bool:

@@ -20,11 +20,19 @@ class RawRow:
     """with a problem: the row as it stands in the file, as far as it is text"""
     features_hash: str | None = None
     """sha256 of the image features where a format gives features instead of images; there is no picture then"""
+    images: Path | None = None
+    """folder or container where the picture lies; None: the table's folder, or what `--images` says"""
+    found_in: Path | None = None
+    """folder where the picture was found that the format does not name: what `--images` says goes before it"""
+    class_name: str | None = None
+    """class of a picture that has no caption: the caption is made from it with the template"""
 
 
 class Reader(Protocol):
     """Reads tables of one format, row by row, in file order."""
 
+    name: str
+    """of the format, in words"""
     accepts: str
     """the formats in words, for messages"""
 

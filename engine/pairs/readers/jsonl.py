@@ -19,6 +19,7 @@ NOT_AN_OBJECT = "The line is JSON, but not an object with named values."
 class JsonLinesReader:
     """JSON Lines in UTF-8; blank lines are no rows."""
 
+    name = "JSON lines"
     accepts = ".jsonl"
 
     def takes(self, path: Path) -> bool:

@@ -19,6 +19,7 @@ ROWS_AT_ONCE = 4096
 class ParquetReader:
     """Parquet files; only the columns that are asked for are loaded, a few thousand rows at a time."""
 
+    name = "a Parquet table"
     accepts = ".parquet"
 
     def takes(self, path: Path) -> bool:

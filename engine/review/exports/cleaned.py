@@ -10,10 +10,9 @@ from typing import Any
 import pandas as pd
 
 from engine.errors import ConfigError, PairsError
-from engine.review.exports.cleaned_tables import write_cleaned
-from engine.review.exports.image_names import ImageNames
+from engine.review.exports.cleaned_tables import TABLES, write_cleaned
 from engine.review.exports.interface import Origin, Words, Written
-from engine.review.exports.rows import pair_chunks, records
+from engine.review.exports.rows import distinct_values, records
 from engine.runs import RunFolder
 
 
@@ -32,7 +31,7 @@ class CleanedExport:
 
     def file_name(self, run: RunFolder) -> str:
         """The table's own name with -clean, or the folder cleaned."""
-        names = sources_of(run)
+        names = distinct_values(run, "source")
         return _clean_name(names[0]) if len(names) == 1 else "cleaned"
 
     def write(self, chunks: Iterator[pd.DataFrame], path: Path, origin: Origin) -> Written:
@@ -42,7 +41,7 @@ class CleanedExport:
             ConfigError: if a table is not there, has changed since the run, was read twice, or holds features instead
                 of images.
         """
-        sources, rows, with_rows = origin.images.sources, 0, set[str]()
+        sources, rows, with_rows = origin.sources, 0, set[str]()
         for source in sources:
             _must_be_readable(source)
         names = dict(zip(sources, _free_names(sources), strict=True))
@@ -56,15 +55,7 @@ class CleanedExport:
             rows += _written(source, of_source, path if len(sources) == 1 else path / names[source])
         if len(sources) == 1 and not with_rows:
             _written(sources[0], iter(()), path)
-        return Written(rows, (_where(sources, names), *_nothing_left(sources, with_rows)))
-
-
-def sources_of(run: RunFolder) -> tuple[str, ...]:
-    """Paths of the tables that the pairs of a run come from, in the order of the pairs."""
-    found: dict[str, None] = {}
-    for chunk in pair_chunks(run, ["source"]):
-        found.update(dict.fromkeys(chunk["source"].unique()))
-    return tuple(found)
+        return Written(rows, (_where(sources, origin.images.places, names), *_nothing_left(sources, with_rows)))
 
 
 def _written(source: str, of_source: Iterator[dict[str, Any]], table: Path) -> int:
@@ -77,6 +68,10 @@ def _written(source: str, of_source: Iterator[dict[str, Any]], table: Path) -> i
 def _must_be_readable(source: str) -> None:
     if Path(source).is_dir():
         raise ConfigError("a run on a table of images", f"the features in {source}", "Export the drop list instead.")
+    if Path(source).suffix.lower() not in TABLES:
+        raise ConfigError(
+            f"a run on a table ({', '.join(TABLES)})", f"the container {source}", "Export the drop list instead."
+        )
     if not Path(source).is_file():
         raise ConfigError(
             "the original table",
@@ -100,9 +95,12 @@ def _nothing_left(sources: tuple[str, ...], with_rows: set[str]) -> tuple[str, .
     return tuple(f"No pair of {source} stays." for source in sources if source not in with_rows)
 
 
-def _where(sources: tuple[str, ...], names: dict[str, str]) -> str:
-    if len({Path(source).parent for source in sources}) == 1:
-        folder = ImageNames(sources).folder
+def _where(sources: tuple[str, ...], places: tuple[str, ...], names: dict[str, str]) -> str:
+    folders = {str(Path(source).parent) for source in sources}
+    if len(places) == 1 and folders != set(places):
+        return f"The images lie elsewhere: give --images {places[0]} together with what was written."
+    if len(folders) == 1:
+        folder = folders.pop()
         return f"Image paths are relative to {folder}: put what was written into that folder before using it."
     places = "; ".join(f"{names[source]} into {Path(source).parent}" for source in sources)
     return f"Image paths are relative to each original table: put {places}."

@@ -14,15 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import PairsError
-from engine.pairs.columns import recognise_columns
+from engine.pairs.columns import SPLITS, recognise_columns
 from engine.pairs.readers import reader_for
 from engine.pairs.readers.delimited import delimiter_of
 from engine.pairs.readers.jsonl import json_objects
-from engine.pairs.rows import SPLITS, as_text
+from engine.pairs.rows import as_text
 from engine.review.exports.csv import csv_line
 from engine.review.exports.json_text import json_line
 from engine.review.exports.rows import CHUNK_ROWS, final_caption
 
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""suffixes of what can be written again"""
 ADDED = ("pair_id", "split")
 """columns that a table gets if it has none: ids and splits stay what they are"""
 Record = dict[str, Any]
@@ -32,7 +34,7 @@ def write_cleaned(source: Path, staying: Iterable[Record], path: Path) -> int:
     """Write the rows of `source` that stay.
 
     Args:
-        source: .csv, .tsv, .jsonl or .parquet.
+        source: its suffix is one of `TABLES`.
         staying: pair_id, image, caption, split, row, verdict and new_caption of these rows, by rising row.
         path: the new table, in the format of `source`.
 

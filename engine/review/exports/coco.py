@@ -24,7 +24,7 @@ class CocoExport:
         "Load it with pycocotools or any trainer that reads COCO captions; file names are relative to the data set.",
     )
     which = ("clean",)
-    columns = ("pair_id", "image", "caption", "split", "width", "height", "source", "verdict", "new_caption")
+    columns = ("pair_id", "image", "caption", "split", "width", "height", "images", "verdict", "new_caption")
     is_ranked = False
 
     def file_name(self, run: RunFolder) -> str:
@@ -40,7 +40,7 @@ class CocoExport:
                     file.write(f'{{"info": {json_line(_info(origin))}, "licenses": [], "images": [')
                     for chunk in chunks:
                         for record in records(chunk):
-                            name = origin.images.relative(record["source"], record["image"])
+                            name = origin.images.relative(record["images"], record["image"])
                             if name not in ids:
                                 size = {"width": record["width"], "height": record["height"]}
                                 image = {"id": len(ids) + 1, "file_name": name, **size}

@@ -23,7 +23,7 @@ class ImageFolderExport:
         'Put it into the data set\'s folder, then `datasets.load_dataset("imagefolder", data_dir=…)`.',
     )
     which = ("clean",)
-    columns = ("pair_id", "image", "caption", "label", "split", "source", "verdict", "new_caption")
+    columns = ("pair_id", "image", "caption", "label", "split", "images", "verdict", "new_caption")
     is_ranked = False
 
     def file_name(self, run: RunFolder) -> str:
@@ -36,7 +36,7 @@ class ImageFolderExport:
         with path.open("w", encoding="utf-8", newline="\n") as file:
             for chunk in chunks:
                 for record in records(chunk):
-                    name = origin.images.relative(record["source"], record["image"])
+                    name = origin.images.relative(record["images"], record["image"])
                     kept = {key: record[key] for key in ("pair_id", "label", "split")}
                     file.write(json_line({"file_name": name, "text": final_caption(record), **kept}) + "\n")
                 rows += len(chunk)

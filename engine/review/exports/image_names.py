@@ -14,32 +14,31 @@ WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ImageNames:
-    """The images of one or several tables."""
+    """The images of one or several places; a container counts as a folder of what it holds."""
 
-    sources: tuple[str, ...]
-    """paths of the tables, in the order of their pairs"""
+    places: tuple[str, ...]
+    """folders and containers, in the order of the pairs"""
 
     @cached_property
     def folder(self) -> str:
-        """The folder that names are relative to: the tables', or the nearest one that holds all of theirs."""
-        folders = [str(Path(source).parent) for source in self.sources]
+        """The folder that names are relative to: the images', or the nearest one that holds all of them."""
         try:
-            return os.path.commonpath(folders)
-        except ValueError:  # no table at all, or relative and absolute ones mixed
-            return folders[0] if folders else "."
+            return os.path.commonpath(self.places)
+        except ValueError:  # no place at all, or relative and absolute ones mixed
+            return self.places[0] if self.places else "."
 
-    def relative(self, source: str, image: str) -> str:
+    def relative(self, place: str, image: str) -> str:
         """The name of an image relative to `folder`, with slashes; a web address as it stands."""
         if WEB_ADDRESS.match(image):
             return image
-        return str(PurePosixPath(self._inside[source], image))
+        return str(PurePosixPath(self._inside[place], image))
 
     @cached_property
     def _inside(self) -> dict[str, str]:
-        """Table → its own folder, relative to `folder`."""
-        return {one: Path(os.path.relpath(Path(one).parent, self.folder)).as_posix() for one in self.sources}
+        """Place → the same, relative to `folder`."""
+        return {one: Path(os.path.relpath(one, self.folder)).as_posix() for one in self.places}
 
-    def address(self, source: str, image: str, root: str) -> str:
+    def address(self, place: str, image: str, root: str) -> str:
         """`root` and the percent-encoded name of an image; a web address as it stands."""
-        name = self.relative(source, image)
+        name = self.relative(place, image)
         return name if WEB_ADDRESS.match(name) else root + quote(name, safe="/")

@@ -34,6 +34,8 @@ class Origin:
     run: RunFolder
     facts: dict[str, Any]
     """what is known before the rows: run, hashes, version, format, selection, revision of the decisions"""
+    sources: tuple[str, ...]
+    """what was read, in the order of the pairs: tables, or containers of pairs"""
     images: ImageNames
     image_root: str
     """put before an image's path where a format wants an address"""

@@ -48,7 +48,7 @@ class LabelStudioExport:
     )
     which = ("decided", "unsure", "relabel", "drop", "keep", "undecided", "all")
     columns = (
-        *("pair_id", "image", "caption", "label", "split", "source"),
+        *("pair_id", "image", "caption", "label", "split", "images"),
         *("verdict", "new_caption", "suspicion", "suggested_caption"),
     )
     is_ranked = True
@@ -103,7 +103,7 @@ class TaskFiles:
 
 
 def _task(record: dict[str, Any], origin: Origin) -> dict[str, Any]:
-    image = origin.images.address(record["source"], record["image"], origin.image_root)
+    image = origin.images.address(record["images"], record["image"], origin.image_root)
     facts = {name: record[name] for name in ("pair_id", "caption", "label", "split", "suspicion")}
     return {"data": {"image": image, **facts, "run_id": origin.run.run_id}, "predictions": _predictions(record, origin)}
 

@@ -85,6 +85,19 @@ def pair_chunks(run: RunFolder, columns: Sequence[str]) -> Iterator[pd.DataFrame
         raise RunFolderDamaged("a readable pairs table", f"{path} ({error})", "Delete it and run again.") from error
 
 
+def distinct_values(run: RunFolder, column: str) -> tuple[str, ...]:
+    """The different values of a column of the pairs table, in the order of the pairs.
+
+    Raises:
+        RunFolderPartial: if the table is not there yet.
+        RunFolderDamaged: if it cannot be read.
+    """
+    found: dict[str, None] = {}
+    for chunk in pair_chunks(run, [column]):
+        found.update(dict.fromkeys(chunk[column].unique()))
+    return tuple(found)
+
+
 def records(chunk: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a chunk as plain values, None where a value is missing."""
     return chunk.astype(object).where(chunk.notna(), None).to_dict("records")

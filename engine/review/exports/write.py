@@ -19,13 +19,12 @@ import pyarrow.parquet as pq
 import engine
 from engine.errors import ConfigError
 from engine.review.decisions import DecisionStore
-from engine.review.exports.cleaned import sources_of
 from engine.review.exports.formats import EXPORTS
 from engine.review.exports.image_names import ImageNames
 from engine.review.exports.interface import Exporter, Origin, Written
 from engine.review.exports.json_text import json_line
 from engine.review.exports.label_studio import IMAGE_ROOT
-from engine.review.exports.rows import DECIDED, chunks_of, records
+from engine.review.exports.rows import DECIDED, chunks_of, distinct_values, records
 from engine.runs import SIGN_CONVENTION, RunFolder, finished_as, write_json
 
 PREVIEW_ROWS, PREVIEW_LINES, PREVIEW_CHARACTERS = 5, 12, 300
@@ -66,7 +65,7 @@ def write_export(
     path = Path(path)
     _must_be_free(path)
     exporter, chunks, origin = _prepared(run, store, format, which, image_root)
-    for source in map(Path, origin.images.sources):
+    for source in map(Path, origin.sources):
         if source.exists() and path.exists() and path.samefile(source):
             raise ConfigError("a new name", f"{path}, the table of the run", "Choose another; it is left as it is.")
     verdicts: Counter[str] = Counter()
@@ -104,7 +103,8 @@ def _prepared(
         raise ConfigError(f"for {format} one of {', '.join(exporter.which)}", repr(which), "Choose one of these.")
     revision = store.revision()  # before the rows: they hold every decision up to this one
     decided = store.current()[["pair_id", *DECIDED]].set_index("pair_id")
-    origin = Origin(run, _facts(run, revision, format, which), ImageNames(sources_of(run)), image_root)
+    sources, places = (distinct_values(run, column) for column in ("source", "images"))
+    origin = Origin(run, _facts(run, revision, format, which), sources, ImageNames(places), image_root)
     return exporter, chunks_of(run, decided, which, exporter.columns, exporter.is_ranked), origin
 
 
