@@ -17,7 +17,7 @@ from mutation import broken_copies
 from nasty_pictures import SIZE, animated, noise, palette, png, saved, sideways, sixteen_bit_colour
 from PIL import Image, features
 
-from engine.pairs import RejectedImage, image_path
+from engine.pairs import RejectedImage, check_picture, picture_bytes
 from engine.pairs.fingerprint import THUMBNAIL_PIXELS, fingerprint, perceptual_hash
 from engine.pairs.images import DAMAGED, OUTSIDE, UNKNOWN_FORMAT, UPWARDS, decode
 
@@ -118,11 +118,12 @@ def fenced(tmp_path: Path) -> Path:
 def led_to(data: Path, image: str) -> str:
     """Where a path leads, by an oracle that knows nothing of our rules."""
     try:
-        found = image_path(data / "pairs.csv", image)
+        found = check_picture(data, image)
     except RejectedImage as error:
         return error.reason
-    assert str(found) == os.path.realpath(data / image)
-    assert str(found).startswith(os.path.realpath(data) + os.sep) and found.is_file()
+    assert found == os.path.realpath(data / image)
+    assert found.startswith(os.path.realpath(data) + os.sep)
+    assert picture_bytes(data, image) == Path(found).read_bytes()
     return "in"
 
 

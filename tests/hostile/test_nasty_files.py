@@ -13,7 +13,7 @@ from corpus import CORPUS, write_corpus
 from expectations import Nasty, Refused, Used
 
 from engine.errors import PairsError
-from engine.pairs import open_image, read_pair_table
+from engine.pairs import open_picture, read_pair_table
 
 NOBODY = 65534
 COLOUR_TOLERANCE = 12
@@ -67,14 +67,14 @@ def test_the_right_result_or_one_reject_with_the_right_reason(entry: Nasty, fold
     for reason in set(reasons.values()):
         assert_is_a_sentence(reason)
     for pair in found.pairs.itertuples():
-        assert_seen_as(entry.rows[pair.row - 1], pair, folder)
+        assert_seen_as(entry.rows[pair.row - 1], pair)
 
 
-def assert_seen_as(want: Used, pair, folder: Path) -> None:
+def assert_seen_as(want: Used, pair) -> None:
     if want.size is not None:
         assert (pair.width, pair.height) == want.size
     if want.pixels:
-        image = open_image(folder / pair.image)
+        image = open_picture(pair.images, pair.image)
         assert image.mode == "RGB" and image.size == want.size
         for at, colour in want.pixels.items():
             assert image.getpixel(at) == pytest.approx(colour, abs=COLOUR_TOLERANCE), at

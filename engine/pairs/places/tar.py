@@ -50,6 +50,16 @@ class TarPlace:
         return data
 
 
+def first_offset(place: Path, name: str) -> int | None:
+    """Where in a tar the bytes of the first member of that name begin; None without one.
+
+    Raises:
+        OSError: if the tar cannot be read.
+    """
+    found = _index_of(place).find(name)
+    return None if found is None else found[0]
+
+
 @dataclass(frozen=True)
 class _Index:
     """The members of a tar by their names' hashes; millions of them take tens of megabytes."""
@@ -70,9 +80,7 @@ class _Index:
 
 def _member(place: Path, image: str) -> tuple[int, int]:
     try:
-        stat = place.stat()
-        with _ONE_AT_A_TIME:  # else every thread would walk a new tar
-            found = _index(place, stat.st_size, stat.st_mtime_ns).find(image)
+        found = _index_of(place).find(image)
     except FileNotFoundError as error:
         raise RejectedImage(MISSING) from error
     except OSError as error:
@@ -84,6 +92,12 @@ def _member(place: Path, image: str) -> tuple[int, int]:
     if found[1] > MAX_FILE_BYTES:
         raise RejectedImage(BIG_FILE)
     return found
+
+
+def _index_of(place: Path) -> _Index:
+    stat = place.stat()
+    with _ONE_AT_A_TIME:  # else every thread would walk a new tar
+        return _index(place, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=KEPT_INDEXES)

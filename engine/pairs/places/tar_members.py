@@ -52,7 +52,7 @@ def tar_members(path: Path) -> Iterator[Member]:
         while position < total:
             file.seek(position)
             block = file.read(BLOCK)
-            if not any(block):
+            if block == bytes(BLOCK):
                 return
             try:
                 header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
@@ -80,6 +80,7 @@ def tar_members(path: Path) -> Iterator[Member]:
                     return
                 yield Member(name, start, size)
             long_name = long_size = None
+    yield Member("", position, 0, CUT_OFF)  # a whole tar ends with a block of zeros
 
 
 def _extra(

@@ -13,6 +13,7 @@ from engine.pairs.readers.flickr import FlickrReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
+from engine.pairs.readers.webdataset import WebDatasetReader
 
 READERS: tuple[Reader, ...] = (
     FlickrReader(),
@@ -20,6 +21,7 @@ READERS: tuple[Reader, ...] = (
     JsonLinesReader(),
     ParquetReader(),
     CocoReader(),
+    WebDatasetReader(),
     ClipRetrievalReader(),
     ClassFoldersReader(),
 )
