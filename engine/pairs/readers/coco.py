@@ -74,6 +74,7 @@ class CocoReader:
             else:
                 merged = {**same[0], **one}
                 yield RawRow({name: merged.get(name) for name in columns}, found_in=place)
+        used.discard(None)  # ids that are none are nobody's
         for one in images:
             if not isinstance(one, dict):
                 yield RawRow({}, NOT_AN_OBJECT, _shown(one))
