@@ -14,6 +14,7 @@ from engine.errors import PairsError
 from engine.pairs.readers.interface import RawRow
 
 ROWS_AT_ONCE = 4096
+MEND = "Write the file again."
 
 
 class ParquetReader:
@@ -42,11 +43,17 @@ class ParquetReader:
             PairsError: if the file is damaged.
         """
         with _damage_said(path), pq.ParquetFile(path) as file:
+            promised, read = file.metadata.num_rows, 0
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
                 first = {name: batch.schema.names.index(name) for name in columns}  # a name may stand there twice
                 cells = {name: _cells(batch.column(at)) for name, at in first.items()}
                 for at in range(batch.num_rows):
                     yield RawRow({name: values[at] for name, values in cells.items()})
+                read += batch.num_rows
+        if read != promised:
+            raise PairsError(
+                "as many rows as the Parquet file says it has", f"{read:,} instead of {promised:,} in {path}", MEND
+            )
 
 
 def num_rows(path: Path) -> int:
@@ -88,4 +95,4 @@ def _damage_said(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # names of columns may be no text
         reason = str(error).partition("\n")[0]
-        raise PairsError("a readable Parquet file", f"{path} ({reason})", "Write the file again.") from error
+        raise PairsError("a readable Parquet file", f"{path} ({reason})", MEND) from error
