@@ -12,9 +12,10 @@ from expectations import Nasty
 from nasty_features import NASTY_FEATURES
 from nasty_pictures import NASTY_PICTURES
 from nasty_rows import NASTY_ROWS
+from nasty_shards import NASTY_SHARDS
 from nasty_tables import NASTY_TABLES
 
-CORPUS: list[Nasty] = [*NASTY_PICTURES, *NASTY_ROWS, *NASTY_TABLES, *NASTY_FEATURES]
+CORPUS: list[Nasty] = [*NASTY_PICTURES, *NASTY_ROWS, *NASTY_TABLES, *NASTY_FEATURES, *NASTY_SHARDS]
 
 
 def write_corpus(folder: Path) -> None:
@@ -23,7 +24,7 @@ def write_corpus(folder: Path) -> None:
     for number, entry in enumerate(CORPUS):
         inner = folder / f"{number:03d}" / "data"
         inner.mkdir(parents=True)
-        lines.append(f"{number:03d}\t{entry.name}\t{entry.write(inner).name!r}\n")
+        lines.append(f"{number:03d}\t{entry.name}\t{Path(entry.write(inner)).name!r}\n")
     (folder / "entries.tsv").write_text("".join(lines), encoding="utf-8")
 
 

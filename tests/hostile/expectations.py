@@ -35,7 +35,7 @@ class Nasty:
     """One entry of the corpus."""
 
     name: str
-    write: Callable[[Path], Path]
+    write: Callable[[Path], Path | str]
     """writes it into an empty folder and returns what is given to `--pairs`"""
     rows: tuple[Used | str, ...] | Refused
     """for each row in order: how it is used, or the reason it is rejected for"""

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 TELLING = (
-    *(b"", b"\0", b"\xff", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x00\x00\x80", b"\xed\xa0\x80", b"\xef\xbb\xbf"),
+    *(
+        b"",
+        b"\0",
+        b"\xff",
+        b"\xff\xff\xff\xff",
+        b"\x7f\xff\xff\xff",
+        b"\x00\x00\x00\x80",
+        b"\xed\xa0\x80",
+        b"\xef\xbb\xbf",
+    ),
     *(b'"', b"'", b"\\", b"\n", b"\r", b",", b"\t", b"{", b"[", b"}", b"..", b"/", b"-1", b"1e999", b"NaN", b"null"),
     *(b"\\ud800", b"9" * 30),
 )

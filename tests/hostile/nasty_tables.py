@@ -155,11 +155,11 @@ PLACES = [
     Nasty("a pipe instead of a table", _pipe, Refused("a table of pairs")),
     Nasty("an endless file instead of a table", _endless, Refused("a table of pairs")),
     Nasty("no table", lambda folder: folder / "t.csv", Refused("no file at")),
-    Nasty("a name with a NUL", lambda folder: folder / "t\0.csv", Refused("a table of pairs")),
+    Nasty("a name with a NUL", lambda folder: folder / "t\0.csv", Refused("a path or a pattern")),
     Nasty(
         "a name of 5,000 characters",
         lambda folder: folder / ("t" * 5000 + ".csv"),
-        Refused("a readable table of pairs"),
+        Refused("a path or a pattern"),
     ),
     Nasty("an empty folder", lambda folder: folder, Refused("a table of pairs")),
     Nasty("one bad row among 20,000", _one_bad_row, (GOOD,) * 12345 + (NOT_JSON,) + (GOOD,) * 7654),

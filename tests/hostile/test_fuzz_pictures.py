@@ -87,7 +87,7 @@ def test_broken_files_with_their_thumbnails(quick_folder: Path, cases) -> None:
         path.write_bytes(data)
         cases["broken files with their thumbnails"] += 1
         try:
-            found = fingerprint(path, thumbnails)
+            found = fingerprint(str(quick_folder), path.name, thumbnails)
         except RejectedImage:
             continue
         seen += 1

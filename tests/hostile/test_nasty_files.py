@@ -48,7 +48,7 @@ def assert_is_a_sentence(text: str) -> None:
     text.encode()  # no half characters
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("entry", CORPUS, ids=lambda entry: entry.name)
 def test_the_right_result_or_one_reject_with_the_right_reason(entry: Nasty, folder: Path) -> None:
     table = entry.write(folder)
