@@ -23,7 +23,7 @@ from engine.review.blind import BlindStore
 from engine.review.queues import QueueStore
 from engine.runs import RunFolder
 
-PAIR_COLUMNS = ["pair_id", "pair_index", "image", "caption", "label", "split", "width", "height", "thumbnail", "source"]
+PAIR_COLUMNS = ["pair_id", "pair_index", "image", "images", "caption", "label", "split", "width", "height", "thumbnail"]
 PICTURE_PIXELS = 720
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,8 +11,6 @@ from rich.text import Text
 
 from engine.errors import ConfigError
 from engine.estimates import Estimate, duration, megabytes
-from engine.pairs import PairsCheck, ReadOptions, check_pairs, write_check
-from engine.progress import RunProgress
 from engine.runs import RunFolder, is_wrong
 
 CAPTION_WIDTH = 60
@@ -60,52 +57,6 @@ def _detection_sentences(detection: dict[str, Any], num_pairs: int) -> list[str]
 
 def _health_sentences(record: dict[str, Any]) -> list[str]:
     return [f"{name.capitalize()}: {words}" for name, words in record.get("health", {}).get("words", {}).items()]
-
-
-def print_check(pairs: str, options: ReadOptions, rejects: str | None, json_file: str | None = None) -> int:
-    """What was understood of a table of pairs; exit code 1 if no row can be used.
-
-    Args:
-        pairs: the table.
-        options: where its pictures lie, and the template of captions.
-        rejects: .csv for the rejected rows.
-        json_file: file for the same as JSON; FILE.progress says meanwhile how far the reading is.
-    """
-    console = Console()
-    found = _watched_check(pairs, options, rejects, json_file)
-    console.print(f"{found.rows} rows: {found.accepted} can be used, {found.rejected} rejected.")
-    columns = Table("meaning", "column", title="Columns")
-    for meaning, name in found.columns.items():
-        columns.add_row(Text(meaning), Text(name))
-    console.print(columns)
-    examples = Table("image", "caption", title="Examples")
-    for image, caption in found.examples:
-        examples.add_row(one_line(image), one_line(caption))
-    console.print(examples)
-    if found.oddities:
-        odd = Table("caption", "what is odd", title=f"{found.oddities} captions look odd by themselves, such as")
-        for caption, reason in found.odd_examples:
-            odd.add_row(one_line(caption), one_line(reason))
-        console.print(odd)
-    if found.reasons:
-        reasons = Table("rows", "reason", title="Rejected")
-        for reason, number in found.reasons.items():
-            reasons.add_row(str(number), Text(reason))
-        console.print(reasons)
-    if rejects:
-        console.print(Text(f"Rejected rows written to {rejects}"))
-    return 0 if found.accepted else 1
-
-
-def _watched_check(pairs: str, options: ReadOptions, rejects: str | None, json_file: str | None) -> PairsCheck:
-    rejects_csv = None if rejects is None else Path(rejects)
-    if json_file is None:
-        return check_pairs(pairs, options, rejects_csv)
-    watched = RunProgress(Path(f"{json_file}.progress"), 1)
-    with watched.running(), watched.step(0, "Reading pairs", 1) as report:
-        found = check_pairs(pairs, options, rejects_csv, report)
-    write_check(found, Path(json_file))
-    return found
 
 
 def print_estimate(found: Estimate) -> None:

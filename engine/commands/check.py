@@ -28,8 +28,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print what was understood; 1 if nothing can be used."""
+    from engine.check_report import print_check
     from engine.pairs import ReadOptions
-    from engine.reports import print_check
 
     check_out_file("--rejects", options.rejects)
     check_out_file("--json", options.json)

@@ -123,7 +123,8 @@ def _matched(text: str) -> list[Path]:
         is_pattern = glob.has_magic(text)
         got = f"no file that matches {text}" if is_pattern else f"no file at {text}"
         raise PairsError("a table of pairs", got, "Check the pattern." if is_pattern else "Check the path.")
-    shown = ", ".join(absent[:SHOWN]) + (f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else "")
+    shown = ", ".join(Path(name).name for name in absent[:SHOWN])
+    shown += f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
     raise PairsError(
         f"all {len(names):,} files that {text} stands for", f"no {shown}", "Fetch what is missing, or narrow the range."
     )

@@ -53,7 +53,7 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
     parts: dict[str, list[Row]] = {}
     columns: dict[str, str] = {}
     known: dict[str, list[Source]] = {}
-    empty = []
+    empty, elsewhere = [], dict[str, None]()
     for source in given:
         rows, found = read_rows(source.path, options)
         for row in rows:
@@ -63,9 +63,12 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
         for meaning in found:
             known.setdefault(meaning, []).append(source)
         empty += [] if rows else [source]
+        own = {str(source.path), str(source.path.parent), (options or ReadOptions()).images}
+        elsewhere.update((row.images, None) for row in rows if row.images not in own)
     if len(empty) == len(given):
         raise PairsError("at least one row of data", f"none in {spec}", "Check that the right file was given.")
     notes = [*_without_rows(empty, given), *_without_column(known, given)]
+    notes += [f"The pictures were found in {', '.join(elsewhere)}."] if elsewhere else []
     return Tables(tuple(parts.items()), columns, reader.name, len(given), tuple(notes))
 
 

@@ -124,7 +124,7 @@ def load_encoder_source(
         config.dtype,
     )
     chosen = parametrization(config.tier, encoder, adapter)
-    images = list(zip(pairs["source"].astype(str), pairs["image"].astype(str), strict=True))
+    images = list(zip(pairs["images"].astype(str), pairs["image"].astype(str), strict=True))
     inputs = EncoderInputs(encoder, images, [*pairs["caption"].tolist(), *prompts])
     known_rows = {kind: torch.ones(len(part), dtype=torch.bool) for kind, part in known.items()}
     towers = replace(towers_at_start(config, inputs, chosen, device), cache=FeatureCache(known, known_rows))

@@ -18,7 +18,7 @@ def asked_run(tmp_path_factory: pytest.TempPathFactory):
 
 def image_of(asked_run) -> Path:
     pair = asked_run.table("pairs").iloc[0]
-    return Path(pair["source"]).parent / pair["image"]
+    return Path(pair["images"], pair["image"])
 
 
 def test_the_answer_is_printed_and_written(asked_run, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -137,7 +137,7 @@ def test_a_test_picture_in_the_url_opens_with_its_words(
     (question,) = engine.questions
     assert (question.label, question.caption) == ("fox", HOSTILE)
     pair = sample_run.table("pairs").set_index("pair_id").loc[query["pair_id"]]
-    assert question.picture == (Path(pair["source"]).parent / pair["image"]).read_bytes()
+    assert question.picture == Path(pair["images"], pair["image"]).read_bytes()
     assert "11 of 1,156 training captions fit this picture better than yours" in words_on(app)
     assert HOSTILE not in "\n".join(one.value for kind in (app.markdown, app.caption) for one in kind)
     app.segmented_control(key="ask_about").set_value("caption").run()

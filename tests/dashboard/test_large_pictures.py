@@ -50,7 +50,7 @@ def test_nothing_else_is_served(client: TestClient, runs_dir: Path, path: str) -
 def test_a_table_that_names_a_file_elsewhere_gets_its_thumbnail(client: TestClient, runs_dir: Path, image: str) -> None:
     run, pair_id = known_pair(runs_dir)
     pairs = run.table("pairs")
-    pairs.loc[0, ["image", "source"]] = [image, str(runs_dir / "pairs.csv")]
+    pairs.loc[0, ["image", "images"]] = [image, str(runs_dir)]
     (runs_dir.parent / "secret.png").write_bytes(b"secret")
     write_table(run.path / "pairs.parquet", pairs)
     answer = client.get(picture_url(run.run_id, pair_id))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import webdataset
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,18 @@ def captions_txt(folder: Path, rows: pd.DataFrame, pictures: Path) -> Given:
     return Given(str(folder / "captions.txt"))
 
 
+def shards_of_tar(folder: Path, rows: pd.DataFrame, pictures: Path) -> Given:
+    """Shards of webdataset."""
+    size = -(-len(rows) // 3)
+    for number in range(3):
+        with webdataset.TarWriter(str(folder / f"shard-{number:04d}.tar")) as tar:
+            for at, row in enumerate(rows.iloc[number * size : (number + 1) * size].itertuples()):
+                suffix = Path(row.image).suffix.removeprefix(".")
+                picture = (pictures / row.image).read_bytes()
+                tar.write({"__key__": f"{at:06d}", suffix: picture, "txt": row.caption, "json": {"label": row.label}})
+    return Given(str(folder / "shard-{0000..0002}.tar"))
+
+
 FORMATS: dict[str, Write] = {
     **{suffix: table(suffix) for suffix in (".csv", ".tsv", ".jsonl", ".parquet")},
     "a table beside its pictures": table_beside,
@@ -120,6 +133,7 @@ FORMATS: dict[str, Write] = {
     "several files by a range": shards("part-{00000..00003}.parquet"),
     "Hugging Face image folder": image_folder,
     "COCO captions": coco,
+    "webdataset": shards_of_tar,
     "Flickr8k tokens": tokens,
     "Flickr30k results": piped,
     "Flickr8k of Kaggle": captions_txt,

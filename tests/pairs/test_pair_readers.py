@@ -207,11 +207,6 @@ def test_bad_lines_of_jsonl_are_rejected_one_by_one(picture, tmp_path):
     }
 
 
-def test_images_inside_a_parquet_table_are_rejected_and_not_read(table):
-    path = table([{"image": {"bytes": b"x", "path": None}, "caption": "a"}], "p.parquet")
-    assert reasons(path) == {1: "The image path is not text."}
-
-
 def test_reading_pairs_needs_no_torch():
     code = "import sys, engine.pairs; print('torch' in sys.modules, 'streamlit' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -10,6 +10,8 @@ from engine.pairs.readers.clip_retrieval import ClipRetrievalReader
 from engine.pairs.readers.coco import CocoReader
 from engine.pairs.readers.delimited import DelimitedReader
 from engine.pairs.readers.flickr import FlickrReader
+from engine.pairs.readers.hf_datasets import HfDatasetsReader
+from engine.pairs.readers.img2dataset import Img2datasetReader
 from engine.pairs.readers.interface import RawRow, Reader
 from engine.pairs.readers.jsonl import JsonLinesReader
 from engine.pairs.readers.parquet import ParquetReader
@@ -22,6 +24,8 @@ READERS: tuple[Reader, ...] = (
     ParquetReader(),
     CocoReader(),
     WebDatasetReader(),
+    HfDatasetsReader(),
+    Img2datasetReader(),
     ClipRetrievalReader(),
     ClassFoldersReader(),
 )
@@ -42,7 +46,9 @@ def reader_for(path: Path) -> Reader:
     reader = next((reader for reader in READERS if reader.takes(path)), None)
     if reader is None:
         got = f"the folder {path}" if path.is_dir() else f"{path}"
-        fix = "Give the table inside it." if path.is_dir() else "Save the table in one of these formats."
+        fix = "Save the table in one of these formats."
+        if path.is_dir():
+            fix = f"Give the table inside it, or several by a pattern in quotation marks: '{path}/*.parquet'."
         raise PairsError(f"a table of pairs ({accepted})", got, fix)
     return reader
 

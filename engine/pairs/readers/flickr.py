@@ -41,7 +41,7 @@ class FlickrReader:
     """
 
     name = "Flickr captions"
-    accepts = ".token.txt, captions.txt, results.csv (Flickr8k, Flickr30k)"
+    accepts = "captions of Flickr8k or Flickr30k (.token.txt, captions.txt, results.csv)"
 
     def takes(self, path: Path) -> bool:
         """Whether the first line is one of these files'."""

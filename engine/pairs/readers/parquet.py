@@ -1,8 +1,9 @@
-"""Columnar tables: .parquet."""
+"""Columnar tables: .parquet, with the names of picture files in a column, or with the pictures themselves."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import PairsError
+from engine.pairs.readers.arrow_pictures import Layout, cells_of, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
 
 ROWS_AT_ONCE = 4096
 MEND = "Write the file again."
+PICTURES_AT_ONCE = 16
+"""rows in memory where the cells with pictures have to be looked at"""
 
 
 class ParquetReader:
@@ -28,13 +32,13 @@ class ParquetReader:
         return path.is_file() and path.suffix.lower() == ".parquet"
 
     def columns(self, path: Path) -> list[str]:
-        """The names in the file's schema.
+        """The names in the file's schema; a column with pictures is called image.
 
         Raises:
             PairsError: if the file is damaged or no Parquet.
         """
-        with _damage_said(path):
-            return pq.read_schema(path).names
+        with _damage_said(path), pq.ParquetFile(path) as file:
+            return list(_layout(file, path).names)
 
     def rows(self, path: Path, columns: Sequence[str]) -> Iterator[RawRow]:
         """The rows of all row groups.
@@ -42,17 +46,22 @@ class ParquetReader:
         Raises:
             PairsError: if the file is damaged.
         """
-        with _damage_said(path), pq.ParquetFile(path) as file:
-            promised, read = file.metadata.num_rows, 0
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-                first = {name: batch.schema.names.index(name) for name in columns}  # a name may stand there twice
-                cells = {name: _cells(batch.column(at)) for name, at in first.items()}
-                for at in range(batch.num_rows):
-                    yield RawRow({name: values[at] for name, values in cells.items()})
-                read += batch.num_rows
-        if read != promised:
+        with _damage_said(path), pq.ParquetFile(path, pre_buffer=False) as file:
+            layout = _layout(file, path) if columns else Layout(())
+            texts, start = text_columns(columns, layout), 0
+            wanted = len(texts) < len(columns)
+            for group in range(file.metadata.num_row_groups):
+                look = wanted and not _is_full(file.metadata.row_group(group), layout.pictures)
+                names = [*texts, layout.pictures] if look else texts
+                size = PICTURES_AT_ONCE if look else ROWS_AT_ONCE
+                for batch in file.iter_batches(size, row_groups=[group], columns=names):
+                    cells = {name: cells_of(batch.column(name)) for name in texts}
+                    yield from rows_of(batch, cells, layout if wanted else Layout(()), start, path)
+                    start += batch.num_rows
+            promised = file.metadata.num_rows
+        if start != promised:
             raise PairsError(
-                "as many rows as the Parquet file says it has", f"{read:,} instead of {promised:,} in {path}", MEND
+                "as many rows as the Parquet file says it has", f"{start:,} instead of {promised:,} in {path}", MEND
             )
 
 
@@ -66,27 +75,28 @@ def num_rows(path: Path) -> int:
         return pq.read_metadata(path).num_rows
 
 
-def _cells(column: pa.Array) -> list[Any]:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    try:
-        return column.to_pylist()
-    except (ValueError, OverflowError):  # one bad cell must not take its neighbours with it
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            return [_cell(one) for one in column]
-        binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
-        return [
-            None if cell is None else cell.decode("utf-8", "surrogateescape")
-            for cell in column.cast(binary).to_pylist()
-        ]
+def _layout(file: pq.ParquetFile, path: Path) -> Layout:
+    schema = file.schema_arrow
+    twice = [name for name, times in Counter(schema.names).items() if times > 1]
+    if twice:
+        raise PairsError("columns with different names", f"{twice[0]} twice in {path}", "Rename or leave out one.")
+    binary = [name for name in schema.names if pa.types.is_binary(schema.field(name).type)]
+    first: dict[str, Any] = {}
+    if binary and file.metadata.num_rows:
+        batch = next(file.iter_batches(PICTURES_AT_ONCE, columns=binary), None)
+        for name in binary if batch is not None else []:
+            first[name] = next((cell.as_py() for cell in batch.column(name) if cell.is_valid), None)
+    return layout_of(schema, first)
 
 
-def _cell(cell: pa.Scalar) -> Any:
-    """The cell as Python has it; what Python has not, such as a day in the year 5,000,000, stays as it is."""
-    try:
-        return cell.as_py()
-    except (ValueError, OverflowError):
-        return cell
+def _is_full(group: pq.RowGroupMetaData, pictures: str | None) -> bool:
+    """Whether every cell of a row group is known to hold a picture, without reading them."""
+    for at in range(group.num_columns):
+        column = group.column(at)
+        if column.path_in_schema in (pictures, f"{pictures}.bytes"):
+            known = column.statistics
+            return known is not None and known.has_null_count and known.null_count == 0
+    return False
 
 
 @contextlib.contextmanager

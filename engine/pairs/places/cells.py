@@ -1,0 +1,40 @@
+"""Pictures that are cells of a table are named COLUMN/ROW, by their 1-based row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.pairs.images import BIG_FILE, EMPTY_FILE, MAX_FILE_BYTES, MISSING, RejectedImage
+
+
+def cell_name(column: str, row: int) -> str:
+    """The name of a picture in a table."""
+    return f"{column}/{row}"
+
+
+def cell_of(image: str) -> tuple[str, int]:
+    """Column and 0-based row of a picture in a table.
+
+    Raises:
+        RejectedImage: if the name is no such name.
+    """
+    column, _, row = image.rpartition("/")
+    if not (column and row.isascii() and row.isdecimal() and len(row) < 16 and int(row)):
+        raise RejectedImage(MISSING)
+    return column, int(row) - 1
+
+
+def cell_bytes(cell: Any) -> bytes:
+    """The picture in a cell: bytes, or what Hugging Face writes, an object with bytes and path.
+
+    Raises:
+        RejectedImage: if there are none, or too many.
+    """
+    data = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not isinstance(data, bytes):
+        raise RejectedImage(MISSING)
+    if not data:
+        raise RejectedImage(EMPTY_FILE)
+    if len(data) > MAX_FILE_BYTES:
+        raise RejectedImage(BIG_FILE)
+    return data

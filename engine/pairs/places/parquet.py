@@ -1,0 +1,99 @@
+"""Pictures that lie in the cells of a Parquet file; one row group at a time is in memory, a few are kept."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.pairs.images import MISSING, NO_ACCESS, RejectedImage
+from engine.pairs.places.cells import cell_bytes, cell_of
+
+KEPT_GROUPS, KEPT_FILES = 4, 1024
+MAX_GROUP_BYTES = 2**30
+BIG_GROUP = (
+    f"The row group that holds the image is larger than {MAX_GROUP_BYTES // 2**20} MiB; "
+    "write the file with smaller row groups."
+)
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class ParquetPlace:
+    """A Parquet file. Its pictures are named by column and row."""
+
+    def takes(self, place: Path) -> bool:
+        """Whether it is a .parquet file."""
+        return place.suffix.lower() == ".parquet" and place.is_file()
+
+    def find(self, place: Path, image: str) -> str:
+        """The file and the cell. The cell is not looked at.
+
+        Raises:
+            RejectedImage: if there is no such column or row.
+        """
+        column, row = cell_of(image)
+        facts = _opened(place)
+        if column not in facts.columns or row >= facts.starts[-1]:
+            raise RejectedImage(MISSING)
+        return f"{place}:{image}"
+
+    def read(self, place: Path, image: str) -> bytes:
+        """The bytes in the cell.
+
+        Raises:
+            RejectedImage: as `find`, or if the cell is empty, or cannot be read.
+        """
+        self.find(place, image)
+        column, row = cell_of(image)
+        facts = _opened(place)
+        group = int(np.searchsorted(facts.starts, row, side="right")) - 1
+        if facts.group_bytes[group] > MAX_GROUP_BYTES:
+            raise RejectedImage(BIG_GROUP)
+        try:
+            with _ONE_AT_A_TIME:  # else every thread would decode the same group
+                cells = _cells(*facts.key, group, column)
+        except (pa.ArrowException, OSError) as error:
+            raise RejectedImage(NO_ACCESS) from error
+        return cell_bytes(cells[row - int(facts.starts[group])].as_py())
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the end of a file says."""
+
+    key: tuple[Path, int, int]
+    columns: frozenset[str]
+    starts: np.ndarray
+    """`[row groups + 1]`, the first row of each, and the number of rows"""
+    group_bytes: tuple[int, ...]
+    """of each row group, uncompressed"""
+
+
+def _opened(place: Path) -> _Facts:
+    try:
+        stat = place.stat()
+        return _facts(place, stat.st_size, stat.st_mtime_ns)
+    except FileNotFoundError as error:
+        raise RejectedImage(MISSING) from error
+    except (pa.ArrowException, OSError) as error:
+        raise RejectedImage(NO_ACCESS) from error
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def _facts(place: Path, size: int, modified: int) -> _Facts:
+    with pq.ParquetFile(place) as file:
+        groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
+        starts = np.cumsum([0, *(group.num_rows for group in groups)])
+        columns = frozenset(file.schema_arrow.names)
+    return _Facts((place, size, modified), columns, starts, tuple(group.total_byte_size for group in groups))
+
+
+@lru_cache(maxsize=KEPT_GROUPS)
+def _cells(place: Path, size: int, modified: int, group: int, column: str) -> pa.ChunkedArray:
+    with pq.ParquetFile(place, pre_buffer=False) as file:
+        return file.read_row_group(group, columns=[column], use_threads=False)[column]
