@@ -12,13 +12,15 @@ from engine.pairs.reading import ReadOptions
 from engine.pairs.rows import Row, read_rows
 from engine.pairs.sources import Source, sources
 
+SPLITS_IN_ORDER = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Tables:
     """Files of one kind, read."""
 
     parts: tuple[tuple[str, list[Row]], ...]
-    """(split that the folder says, else train; rows by file and place in it); `Row.split` is the one that counts"""
+    """(split that the folder says, else train; rows by file and place in it), training first; `Row.split` counts"""
     columns: Mapping[str, str]
     """meaning → name of the column in the first file that has it"""
     reader: str
@@ -69,7 +71,8 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
         raise PairsError("at least one row of data", f"none in {spec}", "Check that the right file was given.")
     notes = [*_without_rows(empty, given), *_without_column(known, given)]
     notes += [f"The pictures were found in {', '.join(elsewhere)}."] if elsewhere else []
-    return Tables(tuple(parts.items()), columns, reader.name, len(given), tuple(notes))
+    in_order = sorted(parts.items(), key=lambda part: SPLITS_IN_ORDER.index(part[0]))
+    return Tables(tuple(in_order), columns, reader.name, len(given), tuple(notes))
 
 
 def _one_reader(given: list[Source]) -> Reader:
