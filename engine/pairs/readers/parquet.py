@@ -51,7 +51,7 @@ class ParquetReader:
             texts, start = text_columns(columns, layout), 0
             wanted = len(texts) < len(columns)
             for group in range(file.metadata.num_row_groups):
-                look = wanted and not _is_full(file.metadata.row_group(group), layout.pictures)
+                look = wanted and not _is_full(file, group, layout.pictures)
                 names = [*texts, layout.pictures] if look else texts
                 size = PICTURES_AT_ONCE if look else ROWS_AT_ONCE
                 for batch in file.iter_batches(size, row_groups=[group], columns=names):
@@ -89,14 +89,19 @@ def _layout(file: pq.ParquetFile, path: Path) -> Layout:
     return layout_of(schema, first)
 
 
-def _is_full(group: pq.RowGroupMetaData, pictures: str | None) -> bool:
-    """Whether every cell of a row group is known to hold a picture, without reading them."""
-    for at in range(group.num_columns):
-        column = group.column(at)
-        if column.path_in_schema in (pictures, f"{pictures}.bytes"):
-            known = column.statistics
-            return known is not None and known.has_null_count and known.null_count == 0
-    return False
+def _is_full(file: pq.ParquetFile, group: int, pictures: str) -> bool:
+    """Whether every cell of a row group is known to hold a picture, without reading them all.
+
+    What pyarrow says about a column of a damaged file ends the whole process, so the column is read a little first,
+    which raises an error, and is asked for nothing where its kind is not the one that the schema has.
+    """
+    leaves = [file.schema.column(at) for at in range(len(file.schema))]
+    at = next((at for at, one in enumerate(leaves) if one.path in (pictures, f"{pictures}.bytes")), None)
+    if at is None or next(file.iter_batches(1, row_groups=[group], columns=[pictures]), None) is None:
+        return False
+    column = file.metadata.row_group(group).column(at)
+    known = column.statistics if column.physical_type == leaves[at].physical_type else None
+    return known is not None and known.has_null_count and known.null_count == 0
 
 
 @contextlib.contextmanager
