@@ -152,7 +152,7 @@ def _pairs(rows: list[Row]) -> pd.DataFrame:
 def _rejects(rows: list[Row]) -> pd.DataFrame:
     table = pd.DataFrame(
         [
-            (row.number, _storable(row.image), _storable(row.caption), row.reason, row.source)
+            (row.number, _storable(row.image), _storable(row.caption), _storable(row.reason), row.source)
             for row in rows
             if row.reason is not None
         ],
