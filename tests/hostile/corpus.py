@@ -18,10 +18,10 @@ from nasty_tables import NASTY_TABLES
 CORPUS: list[Nasty] = [*NASTY_PICTURES, *NASTY_ROWS, *NASTY_TABLES, *NASTY_FEATURES, *NASTY_SHARDS]
 
 
-def write_corpus(folder: Path) -> None:
-    """Write all entries, each into a folder of its own, and a list of what they are."""
+def write_corpus(folder: Path, entries: list[Nasty] = CORPUS) -> None:
+    """Write entries, each into a folder of its own, and a list of what they are."""
     lines = []
-    for number, entry in enumerate(CORPUS):
+    for number, entry in enumerate(entries):
         inner = folder / f"{number:03d}" / "data"
         inner.mkdir(parents=True)
         lines.append(f"{number:03d}\t{entry.name}\t{Path(entry.write(inner)).name!r}\n")
