@@ -154,13 +154,15 @@ class RunConfig:
             raise ConfigError(
                 "--derivative forward or --dtype float32",
                 f"central differences in {self.dtype}",
-                "Differences of rounded features are mostly rounding.",
+                "Choose one of the two: differences of rounded features are mostly rounding.",
             )
         if self.damping is not None and self.relative_damping is not None:
             raise ConfigError("either damping or relative_damping", "both", "Leave one of them out.")
         if self.loss == "siglip" and self.negative_term == "first-order":
             raise ConfigError(
-                "--negative-term exact with --loss siglip", "first-order", "Its exact term costs nothing."
+                "--negative-term exact with --loss siglip",
+                "first-order",
+                "Leave --negative-term out: the exact term costs nothing here.",
             )
         for name in ("damping", "relative_damping", "cg_tolerance"):
             _check_positive(name, getattr(self, name))
