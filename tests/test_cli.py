@@ -64,7 +64,7 @@ def test_every_option_of_a_run_is_in_its_help(capsys: pytest.CaptureFixture) -> 
     ("options", "word"),
     [
         (["--pairs", "absent.csv"], "absent.csv"),
-        (["--pairs", "."], "."),
+        (["--pairs", "{tmp}"], "images"),
         (["--model", "absent"], "absent"),
         (["--model", "{tmp}"], "model"),
         (["--model", "onnx:somewhere"], "onnx"),
