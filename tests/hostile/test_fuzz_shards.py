@@ -1,4 +1,4 @@
-"""Broken shards, caption files, pictures inside tables, and patterns: all rows are there, or a sentence says why not."""
+"""Broken shards, caption files, pictures inside tables, and patterns: all rows are there, or a sentence says why."""
 
 import io
 import json
