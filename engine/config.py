@@ -43,13 +43,15 @@ class RunConfig:
     """
 
     pairs: str = _option(
-        "table of image–caption pairs (.csv .tsv .jsonl .parquet) or a folder of features (clip-retrieval)"
+        "image–caption pairs: a table (.csv .tsv .jsonl .parquet), captions of COCO or Flickr, webdataset shards "
+        "(.tar), or a folder (image folder, class folders, img2dataset, Hugging Face datasets, clip-retrieval); "
+        "several files by a pattern in quotation marks: 'shards/*.parquet', 'shard-{0000..0099}.tar'"
     )
     model: str = _option(
         "model: a folder, hf:NAME_OR_FOLDER, open_clip:NAME[/TAG], open_clip:FOLDER or embeddings:FOLDER"
     )
-    validation: str | None = _option("table of validation pairs; default: the split column", default=None)
-    test: str | None = _option("table of test pairs; default: the split column", default=None)
+    validation: str | None = _option("validation pairs, named likewise; default: the splits of the pairs", default=None)
+    test: str | None = _option("test pairs, named likewise; default: the splits of the pairs", default=None)
     images: str | None = _option(
         "folder (or tar) where the pictures of a table lie; default: the table's own folder", default=None
     )

@@ -27,6 +27,7 @@ from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
+from engine.pairs.pair_set import REPEATED_COLUMNS
 from engine.pairs.sources import data_hashes, title_of
 from engine.progress import RunProgress
 from engine.runs import (
@@ -141,7 +142,8 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
     _add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
-    write_table(folder.path / "pairs.parquet", found.pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
+    pairs = found.pairs.astype(dict.fromkeys(REPEATED_COLUMNS, "str"))  # every reader gets texts
+    write_table(folder.path / "pairs.parquet", pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
 
 
 def _cut_batches(folder: RunFolder, report: Report) -> None:

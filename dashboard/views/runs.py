@@ -59,9 +59,7 @@ def one_run(run: RunFolder) -> None:
                 st.text(words)
 
 
-header(
-    "Runs", "A run reads a table of pairs, embeds it once and scores every pair. It goes on when you close this page."
-)
+header("Runs", "A run reads your pairs, embeds them once and scores every one. It goes on when you close this page.")
 run_progress()
 failed = failed_before_it_began()
 if failed:

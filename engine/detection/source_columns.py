@@ -11,16 +11,18 @@ from engine.errors import PairsError
 from engine.pairs.columns import recognise_columns
 from engine.pairs.readers import reader_for
 from engine.pairs.rows import as_text
+from engine.pairs.sources import sources
 
 
 def other_columns(path: str | Path) -> list[str]:
-    """The columns of a table that mean nothing to a run.
+    """The columns of a table, or of the first one of several, that mean nothing to a run.
 
     Raises:
         PairsError: if the table cannot be read.
     """
-    names = reader_for(Path(path)).columns(Path(path))
-    return [name for name in names if name not in recognise_columns(Path(path), names).values()]
+    first = sources(path)[0].path
+    names = reader_for(first).columns(first)
+    return [name for name in names if name not in recognise_columns(first, names).values()]
 
 
 def source_column(pairs: pd.DataFrame, name: str) -> np.ndarray:

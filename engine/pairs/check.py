@@ -89,8 +89,8 @@ def check_pairs(
     some = np.linspace(0, len(found.pairs) - 1, min(NUM_EXAMPLES, len(found.pairs)))
     shown = found.pairs.iloc[some.round().astype(int)]
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
-    odd["caption"] = found.pairs["caption"].to_numpy()
     odd = odd[odd["oddity"] > 0].sort_values("oddity", ascending=False, kind="stable")
+    odd["caption"] = found.pairs["caption"].iloc[odd.index].to_numpy()
     oddest = odd.drop_duplicates("caption").head(NUM_EXAMPLES)
     return PairsCheck(
         reader=found.reader,

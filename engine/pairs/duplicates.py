@@ -41,7 +41,7 @@ def duplicate_groups(pairs: pd.DataFrame, matches: tuple[np.ndarray, np.ndarray]
     contents = pd.factorize(pairs["content_hash"])[0]
     first = np.unique(contents, return_index=True)[1]
     parents = list(range(len(first)))
-    for left, right in _near_copies(pairs["perceptual_hash"].to_numpy(dtype=object)[first]):
+    for left, right in _near_copies(pairs["perceptual_hash"].iloc[first].to_numpy(dtype=object)):
         _join(parents, left, right)
     for left, right in zip(*([] if matches is None else (contents[side].tolist() for side in matches)), strict=True):
         _join(parents, left, right)

@@ -54,8 +54,10 @@ def give_ids(tables: Iterable[tuple[str, list[Row]]]) -> list[str]:
 
 
 def _free(base: str, owner: dict[str, int], copies: Counter[str]) -> str:
-    while True:
+    if base not in owner:
+        return base
+    while True:  # only what is repeated is counted: of a million different pairs nothing is kept twice
         copies[base] += 1
-        name = base if copies[base] == 1 else f"{base}-{copies[base]}"
+        name = f"{base}-{copies[base] + 1}"
         if name not in owner:
             return name

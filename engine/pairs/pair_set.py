@@ -23,6 +23,8 @@ PAIR_COLUMNS = (
     "source",
     "images",
 )
+REPEATED_COLUMNS = ("content_hash", "perceptual_hash", "thumbnail", "source", "images")
+"""columns whose values many pairs share: categories in memory, so that a million rows do not repeat them"""
 REJECT_COLUMNS = ("row", "image", "caption", "reason", "source")
 
 
@@ -31,7 +33,7 @@ class PairSet:
     """Every data row of the tables that were read is in `pairs` or in `rejects`, and in one of them only."""
 
     pairs: pd.DataFrame
-    """one usable pair per row, in table order, with `PAIR_COLUMNS`"""
+    """one usable pair per row, in table order, with `PAIR_COLUMNS`; `REPEATED_COLUMNS` are categories"""
     rejects: pd.DataFrame
     """one unusable row per row, in table order, with `REJECT_COLUMNS`"""
     notes: tuple[str, ...] = ()

@@ -17,6 +17,8 @@ from engine.pairs.reading import ReadOptions
 
 MAX_ID_CHARACTERS = 240
 """with the name of a split in front, a store of decisions still keeps it"""
+KNOWN_PICTURES = 2**17
+"""names of pictures that are remembered while a table is read"""
 NO_CAPTION = "The caption is empty."
 LONG_ID = f"The pair_id is longer than {MAX_ID_CHARACTERS} characters."
 BAD_SPLIT = "The split is none of train, validation, test."
@@ -70,10 +72,10 @@ def read_rows(path: str | Path, options: ReadOptions | None = None) -> tuple[lis
         if not found and not any(True for _ in reader.rows(path, [])):
             raise PairsError("at least one row of data", f"none in {path}", "Check that the right file was given.")
         columns = recognise_columns(path, found)
-        raw_rows = enumerate(reader.rows(path, list(columns.values())), 1)
+        source, finder = str(path), _Finder()
         rows = [
-            _checked(Row(str(path), number, images=_place(raw, options, own)), raw, columns, options)
-            for number, raw in raw_rows
+            _checked(Row(source, number), raw, columns, options, finder, str(_place(raw, options, own)))
+            for number, raw in enumerate(reader.rows(path, list(columns.values())), 1)
         ]
     except OSError as error:
         raise PairsError("a readable table of pairs", f"{path} ({error.strerror})", "Check the path.") from error
@@ -93,19 +95,39 @@ def as_text(cell: Any) -> str | None:
     return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else None
 
 
-def _place(raw: RawRow, options: ReadOptions, own: Path) -> str:
+def _place(raw: RawRow, options: ReadOptions, own: Path) -> str | Path:
     """Where the picture of a row lies: where the format says, else the user, else where it was found, else beside."""
-    return str(raw.images or options.images or raw.found_in or own)
+    return raw.images or options.images or raw.found_in or own
 
 
-def _checked(row: Row, raw: RawRow, columns: dict[str, str], options: ReadOptions) -> Row:
+class _Finder:
+    """Looks each picture of a table up once, and lets all its rows share the names: most sets repeat them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[str, str, str | None, str | None]] = {}
+
+    def find(self, place: str, image: str) -> tuple[str, str, str | None, str | None]:
+        """Place and image as all rows share them; which picture it is, or None; the reason why not, or None."""
+        found = self._known.get((place, image))
+        if found is None:
+            try:
+                found = place, image, check_picture(place, image), None
+            except RejectedImage as error:
+                found = place, image, None, error.reason
+            if len(self._known) >= KNOWN_PICTURES:
+                self._known.clear()
+            self._known[place, image] = found
+        return found
+
+
+def _checked(row: Row, raw: RawRow, columns: dict[str, str], options: ReadOptions, finder: _Finder, place: str) -> Row:
     if raw.problem:
-        row.caption, row.reason = raw.raw.strip(), raw.problem
+        row.images, row.caption, row.reason = place, raw.raw.strip(), raw.problem
         return row
     cells = {meaning: as_text(raw.values.get(name)) for meaning, name in columns.items()}
     if raw.class_name is not None:
         cells["caption"] = options.template.replace("{}", raw.class_name)
-    row.image, row.caption = cells["image"] or "", cells["caption"] or ""
+    row.images, row.image, row.caption = place, cells["image"] or "", cells["caption"] or ""
     row.reason = _text_fault(cells)
     if row.reason:
         return row
@@ -122,10 +144,7 @@ def _checked(row: Row, raw: RawRow, columns: dict[str, str], options: ReadOption
     elif raw.features_hash:
         row.seen = of_features(raw.features_hash)
     else:
-        try:
-            row.picture = check_picture(row.images, row.image)
-        except RejectedImage as error:
-            row.reason = error.reason
+        row.images, row.image, row.picture, row.reason = finder.find(place, row.image)
     return row
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.fingerprint import fingerprints
 from engine.pairs.ids import give_ids
-from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, PairSet
+from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, REPEATED_COLUMNS, PairSet
 from engine.pairs.reading import ReadOptions
 from engine.pairs.rows import Row
 from engine.pairs.tables import read_tables
@@ -22,6 +23,14 @@ Progress = Callable[[int, int], None]
 HELD_OUT_SHARE = 0.1
 OTHER_TABLE = "The split column says {0}, but the {0} pairs come from a table of their own."
 REJECTED_TEXT_CHARACTERS = 2000
+ROWS_AT_ONCE = 2**14
+NUMBERS = ("pair_index", "width", "height", "row")
+OF_PICTURES = ("width", "height", "content_hash", "perceptual_hash", "thumbnail")
+SHARED = pa.dictionary(pa.int32(), pa.large_string())
+PAIRS = pa.schema(
+    (name, pa.int64() if name in NUMBERS else SHARED if name in REPEATED_COLUMNS else pa.large_string())
+    for name in PAIR_COLUMNS
+)
 
 
 def read_pair_table(
@@ -123,30 +132,28 @@ def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) ->
 
 
 def _pairs(rows: list[Row]) -> pd.DataFrame:
+    """By a few thousand rows, so that a million of them are never in memory in two forms."""
     usable = [row for row in rows if row.reason is None]
-    table = pd.DataFrame(
-        [
-            (
-                row.pair_id,
-                index,
-                row.image,
-                row.caption,
-                row.label,
-                row.split or "train",
-                row.seen.width,
-                row.seen.height,
-                row.seen.content_hash,
-                row.seen.perceptual_hash,
-                row.seen.thumbnail,
-                row.number,
-                row.source,
-                row.images,
-            )
-            for index, row in enumerate(usable)
-        ],
-        columns=list(PAIR_COLUMNS),
+    parts = [_columns(start, usable[start : start + ROWS_AT_ONCE]) for start in range(0, len(usable), ROWS_AT_ONCE)]
+    return pa.concat_tables([PAIRS.empty_table(), *parts]).to_pandas(split_blocks=True, self_destruct=True)
+
+
+def _columns(start: int, rows: list[Row]) -> pa.Table:
+    return pa.Table.from_pydict(
+        {
+            "pair_id": [row.pair_id for row in rows],
+            "pair_index": np.arange(start, start + len(rows)),
+            "image": [row.image for row in rows],
+            "caption": [row.caption for row in rows],
+            "label": [row.label for row in rows],
+            "split": [row.split or "train" for row in rows],
+            **{name: [getattr(row.seen, name) for row in rows] for name in OF_PICTURES},
+            "row": [row.number for row in rows],
+            "source": [row.source for row in rows],
+            "images": [row.images for row in rows],
+        },
+        schema=PAIRS,
     )
-    return table.astype(dict.fromkeys(("pair_index", "width", "height", "row"), "int64"))
 
 
 def _rejects(rows: list[Row]) -> pd.DataFrame:
@@ -174,7 +181,7 @@ def _hold_out(pairs: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, list[str]]:
     alone = groups < 0
     groups[alone] = groups.max(initial=-1) + 1 + np.arange(alone.sum())
     # a group is called by its least content hash: the same in every run, whatever the order of the rows
-    name = train.groupby(groups)["content_hash"].transform("min")
+    name = train["content_hash"].astype(str).groupby(groups).transform("min")
     lots = {one: hashlib.sha256(f"{seed}:{one}".encode()).digest() for one in name.unique()}
     sizes, chosen, held_out = name.value_counts(), set(), 0
     for one in sorted(lots, key=lots.get)[: len(lots) - 1]:
@@ -198,6 +205,7 @@ def _leaks(pairs: pd.DataFrame) -> list[str]:
     same_image = held_out["content_hash"].isin(train["content_hash"])
     if not same_image.any():
         return []
+    train = train[train["content_hash"].isin(held_out["content_hash"])]
     known = set(zip(train["content_hash"], train["caption"], strict=True))
     copies = sum(one in known for one in zip(held_out["content_hash"], held_out["caption"], strict=True))
     return [

@@ -66,7 +66,8 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
             known.setdefault(meaning, []).append(source)
         empty += [] if rows else [source]
         own = {str(source.path), str(source.path.parent), (options or ReadOptions()).images}
-        elsewhere.update((row.images, None) for row in rows if row.images not in own)
+        places = dict.fromkeys(row.images for row in rows)
+        elsewhere |= {one: None for one in places if one not in own and not Path(one).is_relative_to(source.path)}
     if len(empty) == len(given):
         raise PairsError("at least one row of data", f"none in {spec}", "Check that the right file was given.")
     notes = [*_without_rows(empty, given), *_without_column(known, given)]

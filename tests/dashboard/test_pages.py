@@ -182,7 +182,7 @@ def test_runs_are_not_started_from_a_page_that_others_can_reach(
     assert len(open_page("runs").text_input) > 1
     monkeypatch.setenv("ECIF_LOCAL", "0")
     app = open_page("runs")
-    assert not [one for one in app.text_input if one.label == "Table of pairs"]
+    assert not [one for one in app.text_input if one.label == "Your pairs"]
     assert "open to other machines" in words_on(app)
 
 

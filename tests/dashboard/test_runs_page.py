@@ -140,7 +140,7 @@ def test_without_runs_the_wizard_is_open_and_asks_for_the_data_first(tmp_path: P
     assert "1 · The data" in words_on(app) and "2 · The model" not in words_on(app)
     assert "No runs here yet" in words_on(app)
     app.text_input(key="wizard_option_pairs").set_value(str(tmp_path / "gone.csv")).run()
-    until(app, lambda: "This table cannot be used" in words_on(app))
+    until(app, lambda: "These pairs cannot be used" in words_on(app))
     assert "no file at" in words_on(app) and "2 · The model" not in words_on(app)
 
 
@@ -156,7 +156,10 @@ def test_data_and_model_are_checked_before_a_run_is_started(
     app.text_input(key="wizard_option_pairs").set_value(str(table)).run()
     until(app, lambda: "2 · The model" in words_on(app))
     assert "**42 of 43 rows can be used**; 1 cannot." in words_on(app)
-    assert "24 train, 10 validation, 8 test" in words_on(app) and "1 × The image file does not exist." in words_on(app)
+    assert "24 train, 10 validation, 8 test" in words_on(app) and "Read as a table" in words_on(app)
+    rejected = app.dataframe[0].value
+    assert rejected["Why they cannot be used"].tolist() == ["The image file does not exist."]
+    assert rejected["The first"][0].startswith("pairs.csv, row 43: ")
 
     app.text_input(key="wizard_option_model").set_value(str(tmp_path)).run()
     assert "This cannot run yet." in {one.value for one in app.warning} and "3 · What it will take" not in words_on(app)
@@ -205,3 +208,33 @@ def test_the_sample_fills_in_everything_it_needs(runs_dir: Path, sample_run: Run
     app.switch_page("views/runs.py").run()
     assert not app.exception
     assert app.number_input(key="wizard_option_damping").value == sample_run.config.damping
+
+
+def test_class_folders_and_pictures_elsewhere_are_read_as_the_page_says(
+    tmp_path: Path, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = small_table(tmp_path)
+    pictures = sorted((tmp_path / "images").iterdir())
+    for at, name in enumerate(("red_bus", "cat", "red_bus")):
+        (tmp_path / "classes" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "classes" / name / f"{at}.webp").write_bytes(pictures[at].read_bytes())
+    app = open_page("runs")
+    app.text_input(key="wizard_option_pairs").set_value(str(tmp_path / "classes")).run()
+    until(app, lambda: "3 of 3 rows can be used" in words_on(app))
+    assert "Read as class folders" in words_on(app) and "a photo of a red bus." in words_on(app)
+    app.text_input(key="wizard_option_caption_template").set_value("one {}").run()
+    until(app, lambda: "one red bus" in words_on(app))
+
+    (tmp_path / "elsewhere").mkdir()
+    moved = table.rename(tmp_path / "elsewhere" / "pairs.csv")
+    app.text_input(key="wizard_option_pairs").set_value(str(moved)).run()
+    until(app, lambda: "0 of 42 rows can be used" in words_on(app))
+    assert "Do the pictures lie elsewhere?" in words_on(app) and "2 · The model" not in words_on(app)
+    app.text_input(key="wizard_option_images").set_value(str(tmp_path)).run()
+    until(app, lambda: "42 of 42 rows can be used" in words_on(app))
+    app.text_input(key="wizard_option_model").set_value(model()).run()
+    started = []
+    monkeypatch.setattr("dashboard.components.wizard.steps.start_step", lambda config, found: started.append(config))
+    app.run()
+    assert not app.exception
+    assert (started[0].images, started[0].caption_template) == (str(tmp_path), "one {}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import datasets
 import pandas as pd
 import webdataset
 
@@ -126,6 +127,43 @@ def shards_of_tar(folder: Path, rows: pd.DataFrame, pictures: Path) -> Given:
     return Given(str(folder / "shard-{0000..0002}.tar"))
 
 
+def img2dataset(folder: Path, rows: pd.DataFrame, pictures: Path) -> Given:
+    """What img2dataset writes in its form webdataset: two shards with their tables."""
+    size = -(-len(rows) // 2)
+    for number in range(2):
+        part = rows.iloc[number * size : (number + 1) * size]
+        keys = [f"{number:05d}{at:04d}" for at in range(len(part))]
+        table = part[["caption", "label"]].assign(key=keys, status="success", error_message=None, url="")
+        table.to_parquet(folder / f"{number:05d}.parquet", index=False)
+        (folder / f"{number:05d}_stats.json").write_text("{}")
+        with webdataset.TarWriter(str(folder / f"{number:05d}.tar")) as tar:
+            for key, image, caption in zip(keys, part["image"], part["caption"], strict=True):
+                tar.write({"__key__": key, "jpg": (pictures / image).read_bytes(), "txt": caption})
+    return Given(str(folder))
+
+
+def data_set(rows: pd.DataFrame, pictures: Path) -> datasets.Dataset:
+    """With the pictures' files inside."""
+    texts = {name: datasets.Value("string") for name in ("caption", "label")}
+    cells = [{"bytes": (pictures / name).read_bytes(), "path": name} for name in rows["image"]]
+    values = {"image": cells, **{name: rows[name].tolist() for name in texts}}
+    return datasets.Dataset.from_dict(values, datasets.Features({"image": datasets.Image(), **texts}))
+
+
+def saved(folder: Path, rows: pd.DataFrame, pictures: Path) -> Given:
+    """A data set that Hugging Face datasets saved."""
+    data_set(rows, pictures).save_to_disk(folder / "saved", num_shards=2)
+    return Given(str(folder / "saved"))
+
+
+def hub_parquet(folder: Path, rows: pd.DataFrame, pictures: Path) -> Given:
+    """Parquet files of the Hugging Face Hub, by a pattern."""
+    for number in range(2):
+        part = data_set(rows, pictures).shard(2, number, contiguous=True)
+        part.to_parquet(folder / f"train-{number:05d}-of-00002.parquet")
+    return Given(str(folder / "train-*.parquet"))
+
+
 FORMATS: dict[str, Write] = {
     **{suffix: table(suffix) for suffix in (".csv", ".tsv", ".jsonl", ".parquet")},
     "a table beside its pictures": table_beside,
@@ -134,6 +172,9 @@ FORMATS: dict[str, Write] = {
     "Hugging Face image folder": image_folder,
     "COCO captions": coco,
     "webdataset": shards_of_tar,
+    "img2dataset": img2dataset,
+    "Hugging Face data set": saved,
+    "Parquet with pictures": hub_parquet,
     "Flickr8k tokens": tokens,
     "Flickr30k results": piped,
     "Flickr8k of Kaggle": captions_txt,

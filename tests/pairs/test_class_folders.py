@@ -46,31 +46,37 @@ def test_a_class_may_be_called_like_a_split(picture, tmp_path):
 def test_what_is_no_picture_is_no_row_and_what_looks_like_one_is_rejected(picture, tmp_path):
     picture("d/cat/1.png")
     picture("d/stray.png", 2)
+    picture("d/fox/1.png", 3)
     for name in ("d/cat/1.txt", "d/cat/.hidden.png", "d/.cache/x.png", "d/readme.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("no picture")
     (tmp_path / "d/cat/broken.jpg").write_text("no picture")
     (tmp_path / "d/dog").symlink_to(tmp_path)
     seen = read_pair_table(tmp_path / "d")
-    assert seen.pairs["image"].tolist() == ["cat/1.png"]
+    assert seen.pairs["image"].tolist() == ["cat/1.png", "fox/1.png"]
     reasons = dict(zip(seen.rejects["image"] + seen.rejects["caption"], seen.rejects["reason"], strict=True))
     assert reasons.pop("cat/broken.jpga photo of a cat.").startswith("The file is not an image")
     assert reasons == {"stray.png": NO_CLASS, "dog": LINK}
 
 
-@pytest.mark.parametrize("name", ["d/1.png", "d/train/1.png", "d/notes/1.txt"])
-def test_a_folder_without_classes_is_refused_with_what_it_could_be(name, picture, tmp_path):
-    if name.endswith(".png"):
-        picture(name)
-    else:
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).touch()
-    with pytest.raises(PairsError, match="a folder with a folder of pictures for every class"):
+@pytest.mark.parametrize(
+    "names",
+    [["1.png"], ["train/1.png"], ["notes/1.txt", "more/2.txt"], ["images/1.png"], ["images/1.png", "captions.txt"],
+     ["cat/1.png", "dog/2.png", "pairs.csv"], ["train/cat/1.png", "train/dog/1.png", "train/x.parquet"],
+     ["train2017/1.png", "val2017/2.png", "annotations/c.json"], ["cat/1.png", "dog/x.txt", ".hidden/2.png"],
+     ["cat/1.png", "dog/1.png", "notes/x.txt"]],
+)  # fmt: skip
+def test_a_folder_that_may_be_something_else_is_refused_with_what_it_could_be(names, picture, tmp_path):
+    for name in names:
+        (tmp_path / "d" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "d" / name).touch()
+    with pytest.raises(PairsError, match="a folder with a folder of pictures for each of two or more classes"):
         reader_for(tmp_path / "d")
 
 
 def test_names_that_are_no_utf_8_reject_their_pictures_only(picture, tmp_path):
     picture("d/cat/1.png")
+    picture("d/dog/1.png", 1)
     other = Path(f"{tmp_path}/d/".encode().decode() + "caf\udce9")
     other.mkdir()
     (other / "1.png").write_bytes((tmp_path / "d/cat/1.png").read_bytes())

@@ -71,6 +71,19 @@ def test_the_splits_of_a_saved_dict_become_the_splits(tmp_path, data_set, expect
     assert set(found.pairs["images"]) == {str(tmp_path / "saved" / name) for name in parts if name != "hidden"}
 
 
+def test_a_saved_data_set_that_only_names_its_files_follows_the_rules_of_folders(tmp_path, drawn):
+    named = [{"bytes": None, "path": path} for path in ("beside.png", "/etc/passwd", "../0.png", "none.png")]
+    named.append({"bytes": drawn[0], "path": "x.png"})
+    columns = {"image": named, "caption": [str(number) for number in range(5)]}
+    features = datasets.Features({"image": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
+                                  "caption": datasets.Value("string")})  # fmt: skip
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(tmp_path / "saved")
+    (tmp_path / "saved" / "beside.png").write_bytes(drawn[1])
+    found = read_pair_table(tmp_path / "saved")
+    assert found.pairs["image"].tolist() == ["beside.png", "image/5"]
+    assert found.rejects["reason"].tolist() == [images.ABSOLUTE, images.UPWARDS, images.MISSING]
+
+
 @pytest.mark.parametrize("rows_per_group", [1, 5, 100])
 def test_parquet_of_the_hub_gives_the_pairs_that_a_table_gives(tmp_path, data_set, expected, rows_per_group, drawn):
     data_set.to_parquet(tmp_path / "0.parquet", batch_size=rows_per_group)
@@ -88,6 +101,26 @@ def test_plain_bytes_in_a_column_are_pictures(tmp_path, drawn, expected, name):
     found = read_pair_table(tmp_path / "0.parquet").pairs
     assert without_place(found).equals(without_place(expected))
     assert open_picture(*found[["images", "image"]].iloc[-1]).size == (40, 30)
+
+
+def test_bytes_of_any_length_are_pictures_too(tmp_path, drawn, expected):
+    columns = {"image": pa.array(drawn, pa.large_binary()), "caption": pa.array(expected["caption"], pa.large_string())}
+    pq.write_table(pa.table(columns), tmp_path / "0.parquet")
+    assert read_pair_table(tmp_path / "0.parquet").pairs["content_hash"].tolist() == expected["content_hash"].tolist()
+
+
+def test_two_columns_with_one_name_are_refused(tmp_path):
+    pq.write_table(pa.table([["a.png"], ["a"], ["b"]], names=["image", "caption", "caption"]), tmp_path / "0.parquet")
+    with pytest.raises(PairsError, match="two columns called caption"):
+        read_pair_table(tmp_path / "0.parquet")
+
+
+def test_a_value_that_no_python_type_holds_is_no_text(tmp_path, drawn):
+    dates = pa.array([0, 2**62, 1], pa.timestamp("us"))
+    table = pa.table({"image": ["0.png"] * 3, "caption": ["a", "b", "c"], "label": dates})
+    pq.write_table(table, tmp_path / "0.parquet")
+    found = read_pair_table(tmp_path / "0.parquet")
+    assert found.rejects["reason"].tolist() == ["The label is not text."] * 3
 
 
 def test_names_of_files_stored_as_bytes_stay_names(tmp_path, drawn, expected):

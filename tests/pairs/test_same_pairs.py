@@ -50,7 +50,8 @@ def pairs_of(given: dict[str, Given]) -> pd.DataFrame:
 
 
 def scores_of(given: dict[str, Given], sample: Path, out: Path) -> pd.DataFrame:
-    quick = {"folds": 2, "cleaning_rounds": 1, "detection_seeds": 1, "segmentations": 1, "sketches": 2}
+    quick = {"folds": 2, "cleaning_rounds": 1, "detection_seeds": 1, "segmentations": 1, "sketches": 2,
+             "trace_queries": 3}  # fmt: skip
     config = small_config(sample, dtype="float64", out=str(out), **quick)
     train, validation = given["train"], given["validation"]
     config = replace(config, pairs=train.pairs, validation=validation.pairs, images=train.images)
@@ -107,10 +108,10 @@ def test_real_data_gives_the_same_pairs_in_every_format(data, tmp_path) -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the large data sets are not on this machine")
 def test_real_captions_get_the_same_scores_in_the_formats_made_for_them(sample, tmp_path) -> None:
-    rows = rows_of(SHARED / "flickr8k" / "captions.csv", NUM_PICTURES)
+    rows = rows_of(SHARED / "flickr8k" / "captions.csv", NUM_PICTURES // 2)
     found = {}
     for name in (".csv", "COCO captions", "Flickr8k tokens"):
         given = written(name, tmp_path / name, rows, SHARED / "flickr8k")
         found[name] = scores_of(given, sample[1], tmp_path / name / "runs")
         must_be_equal(found[name], found[".csv"])
-    assert len(found[".csv"]) > 100
+    assert len(found[".csv"]) > 60

@@ -204,9 +204,11 @@ def test_the_sample_is_cleaned_and_checked_again(sample_run: RunFolder, tmp_path
 
 def test_pairs_out_of_a_container_have_no_table_to_clean(setting: Setting) -> None:
     path = setting.run.path / "pairs.parquet"
-    write_table(path, pd.read_parquet(path).assign(source="/data/00000.tar"))
-    with pytest.raises(ConfigError, match=r"the container /data/00000\.tar"):
-        setting.export("cleaned", "clean.tar")
+    pairs = pd.read_parquet(path)
+    for place in ("/data/00000.tar", "/data/00000.parquet"):
+        write_table(path, pairs.assign(source=place, images=place))
+        with pytest.raises(ConfigError, match=f"the container {place}"):
+            setting.export("cleaned", "clean")
 
 
 def test_where_the_images_lie_elsewhere_it_is_said_how_to_find_them(setting: Setting) -> None:

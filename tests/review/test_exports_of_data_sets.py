@@ -112,7 +112,17 @@ def test_a_key_that_a_staying_pair_has_too_is_left_out_and_said(setting: Setting
     ],
 )
 def test_a_key_is_the_file_name_up_to_its_first_dot(image: str, key: str) -> None:
-    assert key_of(image) == key
+    assert key_of(image, "/data") == key
+
+
+def test_a_key_in_a_tar_is_the_one_that_the_library_gives(tmp_path: Path) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    keys = ["00017", "deep/er/00018", "a.b/00019"]
+    with webdataset.TarWriter(str(tmp_path / "0.tar")) as writer:
+        for key in keys:
+            writer.write({"__key__": key, "left.png": b"a"})
+    found = [one["__key__"] for one in webdataset.WebDataset(str(tmp_path / "0.tar"), shardshuffle=False)]
+    assert [key_of(f"{key}.left.png", str(tmp_path / "0.tar")) for key in keys] == found == keys
 
 
 def test_no_format_opens_what_an_image_path_points_at(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,11 +28,11 @@ KINDS = {
 WEIGHTS = (".safetensors", ".npy")
 
 
-def model_step(pairs: str) -> RunConfig | None:
+def model_step(data: dict[str, Any]) -> RunConfig | None:
     """Ask for model and options; the configuration, or None and a sentence on the page while it cannot run.
 
     Args:
-        pairs: the table.
+        data: the options that name the data.
     """
     left, right = st.columns(2)
     with left:
@@ -60,10 +60,10 @@ def model_step(pairs: str) -> RunConfig | None:
     if not model:
         st.caption("A folder that save_pretrained wrote, an open_clip folder, or open_clip:NAME/TAG.")
         return None
-    return _configuration(pairs, model, tier, values)
+    return _configuration(model, tier, {**data, **values})
 
 
-def _configuration(pairs: str, model: str, tier: str, values: dict[str, Any]) -> RunConfig | None:
+def _configuration(model: str, tier: str, values: dict[str, Any]) -> RunConfig | None:
     try:
         kind, source = split_spec(model)
         if not tier:
@@ -72,7 +72,7 @@ def _configuration(pairs: str, model: str, tier: str, values: dict[str, Any]) ->
                 "none",
                 r"Write them as a regular expression, for example visual\.proj.",
             )
-        config = RunConfig(pairs=pairs, model=model, tier=tier, out=str(runs_dir()), **values)
+        config = RunConfig(model=model, tier=tier, out=str(runs_dir()), **values)
     except EcifError as error:
         st.warning("This cannot run yet.", icon=":material/error:")
         st.text(str(error))

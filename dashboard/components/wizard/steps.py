@@ -18,10 +18,10 @@ def start_wizard() -> None:
     data = data_step()
     if data is None:
         return
-    pairs, found = data
+    options, found = data
     st.divider()
     st.markdown("#### 2 · The model")
-    config = model_step(pairs)
+    config = model_step(options)
     if config is None:
         return
     st.divider()

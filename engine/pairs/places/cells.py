@@ -12,15 +12,21 @@ def cell_name(column: str, row: int) -> str:
     return f"{column}/{row}"
 
 
+def is_cell(image: str) -> bool:
+    """Whether a name is one of a picture in a table."""
+    column, _, row = image.rpartition("/")
+    return bool(column) and row.isascii() and row.isdecimal() and len(row) < 16 and int(row) > 0
+
+
 def cell_of(image: str) -> tuple[str, int]:
     """Column and 0-based row of a picture in a table.
 
     Raises:
         RejectedImage: if the name is no such name.
     """
-    column, _, row = image.rpartition("/")
-    if not (column and row.isascii() and row.isdecimal() and len(row) < 16 and int(row)):
+    if not is_cell(image):
         raise RejectedImage(MISSING)
+    column, _, row = image.rpartition("/")
     return column, int(row) - 1
 
 

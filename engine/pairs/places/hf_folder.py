@@ -14,25 +14,28 @@ import pyarrow as pa
 
 from engine.errors import PairsError
 from engine.pairs.images import MISSING, NO_ACCESS, RejectedImage
-from engine.pairs.places.cells import cell_bytes, cell_of
+from engine.pairs.places.cells import cell_bytes, cell_of, is_cell
+from engine.pairs.places.folder import FolderPlace
 
 KEPT_FOLDERS = 16
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class HfFolderPlace:
-    """The folder of one split. Its pictures are named by column and row."""
+    """The folder of one split. Its pictures are named by column and row; other names are files in the folder."""
 
     def takes(self, place: Path) -> bool:
         """Whether it is such a folder."""
         return is_saved(place)
 
     def find(self, place: Path, image: str) -> str:
-        """The folder and the cell. The cell is not looked at.
+        """The folder and the cell, which is not looked at, or the file.
 
         Raises:
-            RejectedImage: if there is no such column or row.
+            RejectedImage: if there is no such column or row, and no such file.
         """
+        if not is_cell(image):
+            return FolderPlace().find(place, image)
         column, row = cell_of(image)
         found = _opened(place)
         if row >= found.starts[-1] or column not in found.tables[0].column_names:
@@ -43,8 +46,10 @@ class HfFolderPlace:
         """The bytes in the cell.
 
         Raises:
-            RejectedImage: as `find`, or if the cell is empty.
+            RejectedImage: as `find`, or if the cell is empty or the file cannot be read.
         """
+        if not is_cell(image):
+            return FolderPlace().read(place, image)
         self.find(place, image)
         column, row = cell_of(image)
         found = _opened(place)
@@ -73,6 +78,8 @@ def saved_tables(folder: Path) -> Iterator[pa.Table]:
                 table = stream.read_all()
             for column in table.columns:
                 _prove(column)
+            if len(set(table.column_names)) < table.num_columns:
+                raise ValueError("two columns with the same name")
             yield table
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).partition("\n")[0]

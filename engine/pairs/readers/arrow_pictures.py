@@ -17,6 +17,7 @@ from engine.pairs.readers.interface import RawRow
 OTHER_NAMES = ("img", "picture", "photo", "jpg", "jpeg", "png", "webp")
 """of columns that hold pictures, beside the accepted names for a picture's path"""
 IMAGE = ACCEPTED["image"][0]
+NO_VALUE = ()
 
 
 @dataclass(frozen=True)
@@ -85,27 +86,31 @@ def rows_of(
 
 
 def cells_of(column: pa.Array) -> list[Any]:
-    """The values of a column; bytes that are no UTF-8 stand in texts as lone surrogates."""
+    """The values of a column; bytes that are no UTF-8 stand in texts as lone surrogates.
+
+    A value that Python has no type for, such as a date before the year 1, is `NO_VALUE`: no text.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     try:
         return column.to_pylist()
-    except (ValueError, OverflowError):  # one bad cell must not take its neighbours with it
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            return [_cell(one) for one in column]
+    except (ValueError, OverflowError, pa.ArrowException):  # one bad value must not take its neighbours with it
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
-        return [
-            None if cell is None else cell.decode("utf-8", "surrogateescape")
-            for cell in column.cast(binary).to_pylist()
-        ]
+        return [_cell(one) for one in (column.cast(binary) if is_text else column)]
 
 
-def _cell(cell: pa.Scalar) -> Any:
-    """The cell as Python has it; what Python has not, such as a day in the year 5,000,000, stays as it is."""
+def _cell(value: pa.Scalar) -> Any:
     try:
-        return cell.as_py()
-    except (ValueError, OverflowError):
-        return cell
+        found = value.as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return NO_VALUE
+    return found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else found
+
+
+def binary_columns(schema: pa.Schema) -> list[str]:
+    """The columns of bytes, whose values tell whether they are pictures."""
+    return [one.name for one in schema if _is_binary(one.type)]
 
 
 def text_columns(columns: Sequence[str], layout: Layout) -> list[str]:

@@ -6,12 +6,14 @@
     folder/test/red_bus/0009.jpg
 
 A picture is a pair: its label is the class, its caption the template (`--caption-template`) with the class in it.
-Hidden files and files that have no picture's suffix (a .txt beside it, say) are no rows.
+Hidden files and files that have no picture's suffix (a .txt beside it, say) are no rows. Where a table lies beside the
+classes, the table is asked for instead: a folder `images` is no class.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -22,22 +24,32 @@ from engine.pairs.readers.interface import RawRow
 
 NO_CLASS = "The picture lies in no class's folder."
 LINK = "The folder is a link, and links are not followed; put the folder itself there."
-LOOKED_AT = 10_000
-"""files that are looked at for the first picture"""
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".tar")
+PART = re.compile(rf"({'|'.join(SPLITS)})[-_ ]?\d+", re.IGNORECASE)
+"""folders of COCO and the like: train2017 is no class"""
+LOOKED_AT = 1000
+"""files of a folder that are looked at to know whether it is a class"""
+LEAST_SHARE = 0.3
+"""of pictures among them: a text or two may lie beside each"""
 
 
 class ClassFoldersReader:
     """The pictures of a folder, class by class in the order of their names."""
 
     name = "class folders"
-    accepts = "a folder with a folder of pictures for every class"
+    accepts = "a folder with a folder of pictures for each of two or more classes"
 
     def takes(self, path: Path) -> bool:
-        """Whether the folder has a picture in the folder of some class."""
+        """Whether there are two classes and nothing else: no table, and no folder of other things."""
         if not path.is_dir():
             return False
-        depth = _depth(path)
-        return any(name.count("/") > depth for name, _ in islice(_pictures(path), LOOKED_AT))
+        above = [path / name for name in _folders(path)] if _depth(path) else [path]
+        if any(one.suffix.lower() in TABLES for folder in {path, *above} for one in folder.iterdir()):
+            return False
+        shares = [(name, _share(folder / name)) for folder in above for name in _folders(folder)]
+        filled = [(name, share) for name, share in shares if share is not None]
+        are_classes = all(share >= LEAST_SHARE and not PART.fullmatch(name) for name, share in filled)
+        return are_classes and len({name for name, _ in filled}) > 1
 
     def columns(self, path: Path) -> list[str]:
         """image, caption and label, and split if every folder is called by one."""
@@ -58,9 +70,21 @@ class ClassFoldersReader:
 
 def _depth(path: Path) -> int:
     """How many folders stand above the classes: 1 if all are called by a split, else 0."""
-    with os.scandir(path) as found:
-        folders = [one.name for one in found if one.is_dir() and not one.name.startswith(".")]
+    folders = _folders(path)
     return int(bool(folders) and all(name.casefold() in SPLITS for name in folders))
+
+
+def _folders(path: Path) -> list[str]:
+    """Names of the visible folders in a folder."""
+    with os.scandir(path) as found:
+        return [one.name for one in found if one.is_dir() and not one.name.startswith(".")]
+
+
+def _share(folder: Path) -> float | None:
+    """The share of pictures among the first visible files in a folder; None if there are no files."""
+    found = (name for _, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    some = list(islice(found, LOOKED_AT))
+    return sum(Path(name).suffix.lower() in PICTURE_SUFFIXES for name in some) / len(some) if some else None
 
 
 def _pictures(folder: Path) -> Iterator[tuple[str, str | None]]:

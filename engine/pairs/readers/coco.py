@@ -5,7 +5,7 @@
 
 A caption is a pair, in the order of the file; an image without one is a row that is rejected, after all others. Further
 keys of an annotation, or of its image, that mean something in a table (pair_id, label, split) mean the same here.
-JSON cannot be read piece by piece: the file is in memory while it is read, about seven times its size.
+JSON cannot be read piece by piece: the file is in memory while it is read, about five times its size.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class CocoReader:
             if problem:
                 yield RawRow({}, problem, _shown(one))
             else:
-                merged = {**same[0], **one}
-                yield RawRow({name: merged.get(name) for name in columns}, found_in=place)
+                cells = {name: one[name] if name in one else same[0].get(name) for name in columns}
+                yield RawRow(cells, found_in=place)
         used.discard(None)  # ids that are none are nobody's
         for one in images:
             if not isinstance(one, dict):
@@ -118,8 +118,9 @@ def _key(value: Any) -> str | None:
 
 
 def _problem(same: list[dict[str, Any]]) -> str | None:
-    names = {str(one.get(FILE_NAME)) for one in same}
-    return NO_IMAGE if not names else TWO_IMAGES if len(names) > 1 else None
+    if len(same) == 1:
+        return None
+    return TWO_IMAGES if len({str(one.get(FILE_NAME)) for one in same}) > 1 else None if same else NO_IMAGE
 
 
 def _words(path: Path) -> list[str]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from engine.errors import PairsError
 from engine.pairs.places.hf_folder import is_saved, saved_tables
-from engine.pairs.readers.arrow_pictures import Layout, cells_of, layout_of, rows_of, text_columns
+from engine.pairs.readers.arrow_pictures import Layout, binary_columns, cells_of, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
 from engine.pairs.readers.parquet import ROWS_AT_ONCE
 
@@ -66,13 +66,12 @@ def _layout(table: pa.Table, folder: Path) -> Layout:
     first = {}
     try:
         _ = [inner.name for one in table.schema if pa.types.is_struct(one.type) for inner in one.type]  # must be text
-        for name in table.column_names:
-            if pa.types.is_binary(table.schema.field(name).type):
-                first[name] = next((cell.as_py() for cell in table[name] if cell.is_valid), None)
+        for name in binary_columns(table.schema):
+            first[name] = next((cell.as_py() for cell in table[name] if cell.is_valid), None)
         return layout_of(table.schema, first)
     except (UnicodeDecodeError, KeyError) as error:
         raise PairsError(
-            "columns with different names in valid UTF-8", f"others in {folder} ({error})", "Save it again."
+            "names of columns in valid UTF-8", f"others in {folder} ({error})", "Save it again."
         ) from error
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import PairsError
-from engine.pairs.readers.arrow_pictures import Layout, cells_of, layout_of, rows_of, text_columns
+from engine.pairs.readers.arrow_pictures import Layout, binary_columns, cells_of, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
 
 ROWS_AT_ONCE = 4096
@@ -80,7 +80,7 @@ def _layout(file: pq.ParquetFile, path: Path) -> Layout:
     twice = [name for name, times in Counter(schema.names).items() if times > 1]
     if twice:
         raise PairsError("columns with different names", f"{twice[0]} twice in {path}", "Rename or leave out one.")
-    binary = [name for name in schema.names if pa.types.is_binary(schema.field(name).type)]
+    binary = binary_columns(schema)
     first: dict[str, Any] = {}
     if binary and file.metadata.num_rows:
         batch = next(file.iter_batches(PICTURES_AT_ONCE, columns=binary), None)

@@ -43,7 +43,7 @@ class CleanedExport:
         """
         sources, rows, with_rows = origin.sources, 0, set[str]()
         for source in sources:
-            _must_be_readable(source)
+            _must_be_readable(source, origin.images.places)
         names = dict(zip(sources, _free_names(sources), strict=True))
         if len(sources) != 1:
             path.mkdir()
@@ -65,12 +65,14 @@ def _written(source: str, of_source: Iterator[dict[str, Any]], table: Path) -> i
         raise ConfigError("the table that the run was made from", str(error.got), "Run again on it, first.") from error
 
 
-def _must_be_readable(source: str) -> None:
+def _must_be_readable(source: str, places: tuple[str, ...]) -> None:
     if Path(source).is_dir():
         raise ConfigError("a run on a table of images", f"the features in {source}", "Export the drop list instead.")
-    if Path(source).suffix.lower() not in TABLES:
+    if Path(source).suffix.lower() not in TABLES or source in places:
         raise ConfigError(
-            f"a run on a table ({', '.join(TABLES)})", f"the container {source}", "Export the drop list instead."
+            f"a run on a table ({', '.join(TABLES)}) with its images beside it",
+            f"the container {source}",
+            "Export the drop list instead.",
         )
     if not Path(source).is_file():
         raise ConfigError(

@@ -24,7 +24,7 @@ class WebDatasetExclusions:
         'Leave the keys out: `WebDataset(url).select(lambda sample: sample["__key__"] not in keys)`.',
     )
     which = ("drop",)
-    columns = ("pair_id", "image")
+    columns = ("pair_id", "image", "images")
     is_ranked = False
 
     def file_name(self, run: RunFolder) -> str:
@@ -40,7 +40,7 @@ class WebDatasetExclusions:
         dropped, keys = set[str](), dict[str, None]()
         for chunk in chunks:
             dropped.update(chunk["pair_id"])
-            keys.update(dict.fromkeys(map(key_of, chunk["image"])))
+            keys.update(dict.fromkeys(map(key_of, chunk["image"], chunk["images"])))
         shared = _shared(origin.run, dropped, keys) if keys else set()
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(one_line(key) + "\n" for key in keys if key not in shared)
@@ -48,8 +48,16 @@ class WebDatasetExclusions:
         return Written(len(keys) - len(shared), (note,) if shared else ())
 
 
-def key_of(image: str) -> str:
-    """The key of an image: its file name up to the first dot (of a name that begins with dots, after them)."""
+def key_of(image: str, place: str) -> str:
+    """The key of an image: its file name up to the first dot (of a name that begins with dots, after them).
+
+    Args:
+        image: its name.
+        place: where it lies; in a tar the key begins with the folders there, as the library has it.
+    """
+    if place.lower().endswith(".tar"):
+        folders, slash, name = image.rpartition("/")
+        return folders + slash + name.partition(".")[0]
     name = re.split(r"[/\\]", image)[-1]
     start = len(name) - len(name.lstrip("."))
     return name[: name.find(".", start)] if "." in name[start:] else name
@@ -58,7 +66,7 @@ def key_of(image: str) -> str:
 def _shared(run: RunFolder, dropped: set[str], keys: dict[str, None]) -> set[str]:
     """Those of `keys` that pairs which are not dropped have as well."""
     found: set[str] = set()
-    for chunk in pair_chunks(run, ["pair_id", "image"]):
-        staying = chunk.loc[~chunk["pair_id"].isin(dropped), "image"]
-        found.update(key for key in map(key_of, staying) if key in keys)
+    for chunk in pair_chunks(run, ["pair_id", "image", "images"]):
+        staying = chunk[~chunk["pair_id"].isin(dropped)]
+        found.update(key for key in map(key_of, staying["image"], staying["images"]) if key in keys)
     return found
