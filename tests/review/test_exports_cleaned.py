@@ -207,7 +207,7 @@ def test_pairs_out_of_a_container_have_no_table_to_clean(setting: Setting) -> No
     pairs = pd.read_parquet(path)
     for place in ("/data/00000.tar", "/data/00000.parquet"):
         write_table(path, pairs.assign(source=place, images=place))
-        with pytest.raises(ConfigError, match=f"the container {place}"):
+        with pytest.raises(ConfigError, match=f"got {place}"):
             setting.export("cleaned", "clean")
 
 
@@ -216,3 +216,13 @@ def test_where_the_images_lie_elsewhere_it_is_said_how_to_find_them(setting: Set
     write_table(path, pd.read_parquet(path).assign(images="/photos"))
     written = write_export(setting.run, setting.store, "cleaned", setting.folder / "data" / "new.csv")
     assert written.notes == ("The images lie elsewhere: give --images /photos together with what was written.",)
+
+
+@pytest.mark.parametrize(("format", "name"), [("coco", "captions.json"), ("hf", "metadata.jsonl")])
+def test_our_other_data_sets_are_read_back_with_their_ids_and_splits(setting: Setting, format: str, name: str) -> None:
+    path = setting.folder / "data" / name
+    write_export(setting.run, setting.store, format, path)
+    again = load_data_set(path).pairs
+    before = pd.read_parquet(setting.run.path / "pairs.parquet").set_index("pair_id").loc[again["pair_id"]]
+    assert dict(zip(again["pair_id"], again["caption"], strict=True)) == FINAL
+    assert again["split"].tolist() == before["split"].tolist() and again["image"].tolist() == before["image"].tolist()

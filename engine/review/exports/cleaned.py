@@ -66,13 +66,11 @@ def _written(source: str, of_source: Iterator[dict[str, Any]], table: Path) -> i
 
 
 def _must_be_readable(source: str, places: tuple[str, ...]) -> None:
-    if Path(source).is_dir():
-        raise ConfigError("a run on a table of images", f"the features in {source}", "Export the drop list instead.")
-    if Path(source).suffix.lower() not in TABLES or source in places:
+    if Path(source).is_dir() or Path(source).suffix.lower() not in TABLES or source in places:
         raise ConfigError(
             f"a run on a table ({', '.join(TABLES)}) with its images beside it",
-            f"the container {source}",
-            "Export the drop list instead.",
+            f"{source}",
+            "Export the drop list or COCO captions instead.",
         )
     if not Path(source).is_file():
         raise ConfigError(
