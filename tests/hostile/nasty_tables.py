@@ -104,7 +104,7 @@ PARQUETS: list[tuple[str, Callable[[Path], None], tuple[Used | str, ...] | Refus
     ("a Parquet table scribbled on", _scribbled_parquet, Refused("readable Parquet")),
     ("a Parquet table without rows", parquet({"image": pa.array([], pa.string()), "caption": pa.array([], pa.string())}), Refused("at least one row")),
     ("a Parquet table without columns", parquet({}), Refused("at least one row")),
-    ("a column twice in Parquet", parquet(_twice()), Refused("caption twice")),
+    ("a column twice in Parquet", parquet(_twice()), Refused("two columns called caption")),
     ("Latin-1 in Parquet", parquet({"image": A * 2, "caption": LATIN}), (NOT_UTF_8, GOOD)),
     ("captions in a dictionary", parquet({"image": A * 2, "caption": pa.array(["a", "b"]).dictionary_encode()}), (GOOD, GOOD)),
     ("captions as bytes", parquet({"image": A * 2, "caption": pa.array([b"a", b"\xff"])}), (GOOD, NOT_UTF_8)),
