@@ -156,13 +156,15 @@ class RunConfig:
             raise ConfigError(
                 "--derivative forward or --dtype float32",
                 f"central differences in {self.dtype}",
-                "Differences of rounded features are mostly rounding.",
+                "Choose one of the two: differences of rounded features are mostly rounding.",
             )
         if self.damping is not None and self.relative_damping is not None:
             raise ConfigError("either damping or relative_damping", "both", "Leave one of them out.")
         if self.loss == "siglip" and self.negative_term == "first-order":
             raise ConfigError(
-                "--negative-term exact with --loss siglip", "first-order", "Its exact term costs nothing."
+                "--negative-term exact with --loss siglip",
+                "first-order",
+                "Leave --negative-term out: the exact term costs nothing here.",
             )
         for name in ("damping", "relative_damping", "cg_tolerance"):
             _check_positive(name, getattr(self, name))
@@ -192,7 +194,7 @@ class RunConfig:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also: numbers of thousands of digits, thousands of levels
             raise ConfigError(
                 "a JSON configuration", f"text that is not JSON ({error})", "Use a config.json that a run wrote."
             ) from error
@@ -248,6 +250,9 @@ def _check_type(name: str, value: object, kind: str) -> None:
     if wrong.get(kind, False):
         words = {"bool": "true or false", "tuple[str, ...]": "a list of texts"}.get(kind, "a text")
         raise ConfigError(f"{name} to be {words}", repr(value), "Change it.")
+    for text in ([value] if isinstance(value, str) else value) if kind in wrong and kind != "bool" else []:
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ConfigError(f"{name} in valid UTF-8 without NUL", repr(text), "Rename the file, or write it again.")
 
 
 def _check_tier(tier: str, adapter: str | None) -> None:
@@ -255,7 +260,7 @@ def _check_tier(tier: str, adapter: str | None) -> None:
         raise ConfigError("--adapter FOLDER with --tier lora", "none", "Give the folder that peft saved.")
     try:
         re.compile(tier)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise ConfigError(
             "--tier to be heads, lora, all or a regular expression", f"{tier!r} ({error})", "Change it."
         ) from error

@@ -128,7 +128,9 @@ def load_for(config: RunConfig) -> DualEncoder | GivenFeatures:
         return found
     if config.tier != "heads" or config.adapter:
         raise ConfigError(
-            "--tier heads and no --adapter with given features", f"--tier {config.tier}", "There is no encoder."
+            "--tier heads and no --adapter with given features",
+            f"--tier {config.tier}",
+            "Use --tier heads: there is no encoder.",
         )
     return load_model(config.model, device, getattr(torch, config.dtype))
 

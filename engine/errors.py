@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+MOST_CHARACTERS, LAST_CHARACTERS = 600, 80
+
+
+def _readable(text: str) -> str:
+    """On one line, of bearable length, and without what no terminal or page can show: paths and cells may hold it."""
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[: MOST_CHARACTERS - LAST_CHARACTERS]} … {text[-LAST_CHARACTERS:]}"
+    if text.isprintable():
+        return text
+    line = " ".join(part.strip() for part in text.splitlines() if part.strip())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
 
 class EcifError(Exception):
     """Base of all errors that are shown to the user as one sentence, without a traceback.
@@ -13,8 +25,8 @@ class EcifError(Exception):
     """
 
     def __init__(self, expected: str, got: str, fix: str) -> None:
-        self.expected, self.got, self.fix = expected, got, fix
-        super().__init__(f"Expected {expected}, got {got}. {fix}")
+        self.expected, self.got, self.fix = (_readable(part) for part in (expected, got, fix))
+        super().__init__(f"Expected {self.expected}, got {self.got}. {self.fix}")
 
 
 class ConfigError(EcifError):

@@ -42,7 +42,11 @@ def device_of(config: RunConfig) -> torch.device:
     if lacking.get(config.device):
         raise ConfigError(f"a machine with {config.device}", "none", "Use --device auto or --device cpu.")
     if config.device == "mps" and config.dtype == "float64":
-        raise ConfigError("--dtype float32 with --device mps", "float64", "That device has no float64.")
+        raise ConfigError(
+            "--dtype float32 with --device mps",
+            "float64",
+            "Leave --dtype out, or use --device cpu: mps has no float64.",
+        )
     if config.device != "auto":
         return torch.device(config.device)
     if torch.cuda.is_available():

@@ -78,6 +78,6 @@ def parametrization(tier: str, encoder: DualEncoder, adapter: LoraAdapter | None
         raise ConfigError(
             "a --tier (heads, lora, all, or a regular expression) that matches parameter names",
             repr(tier),
-            f"Names look like {names[0]} and {names[-1]}.",
+            f"Write one that matches names such as {names[0]} and {names[-1]}.",
         )
     return NamedWeights(chosen)

@@ -64,7 +64,7 @@ def test_every_option_of_a_run_is_in_its_help(capsys: pytest.CaptureFixture) -> 
     ("options", "word"),
     [
         (["--pairs", "absent.csv"], "absent.csv"),
-        (["--pairs", "."], "."),
+        (["--pairs", "{tmp}"], "images"),
         (["--model", "absent"], "absent"),
         (["--model", "{tmp}"], "model"),
         (["--model", "onnx:somewhere"], "onnx"),
@@ -176,7 +176,7 @@ def test_a_damaged_and_a_missing_table_are_two_different_sentences(
     (run.path / "queries.parquet").write_bytes(b"PAR1 no")
     assert "queries.parquet" in sentence(capsys, ["trace", str(run.path)])
     (run.path / "queries.parquet").unlink()
-    assert "resumes" in sentence(capsys, ["trace", str(run.path)])
+    assert "copied in part" in sentence(capsys, ["trace", str(run.path)])
     (run.path / "record.json").write_text("{")
     assert "record.json" in sentence(capsys, ["trace", str(run.path)])
 
@@ -388,6 +388,7 @@ def test_scores_that_are_not_there_yet_are_said_by_every_reader(
 ) -> None:
     run = finished(sample_run, tmp_path)
     (run.path / "scores.parquet").unlink()
+    run.update_record(finished_at=None)
     for command in (
         ["export", str(run.path), "--out", str(tmp_path / "o.csv")],
         ["evaluate", "planted", str(run.path)],

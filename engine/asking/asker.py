@@ -202,9 +202,13 @@ class Asker:
         classes = self.study.classes
         if question.label is not None and question.label not in classes:
             shown = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
-            raise ConfigError("one of the run's classes", repr(question.label), f"They are: {shown or 'none'}.")
+            raise ConfigError(
+                "one of the run's classes", repr(question.label), f"Choose one of these: {shown or 'none'}."
+            )
         if not classes and question.caption is None:
-            raise ConfigError("a caption", "none", "This run has no classes, so a picture alone asks nothing.")
+            raise ConfigError(
+                "a caption", "none", "Write one: this run has no classes, so a picture alone asks nothing."
+            )
 
     def _on_device(self, features: Tensor) -> Tensor:
         if not features.isfinite().all():

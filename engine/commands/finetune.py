@@ -48,7 +48,9 @@ def main(options: argparse.Namespace) -> None:
     else:
         if set(given) != {"out"}:
             raise ConfigError(
-                "--again with --without and --out only", f"--{sorted(set(given) - {'out'})[0]}", "The rest is recorded."
+                "--again with --without and --out only",
+                f"--{sorted(set(given) - {'out'})[0]}",
+                "Leave it out: the rest is recorded.",
             )
         from engine.finetune.job import retrain_without
 

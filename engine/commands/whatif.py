@@ -81,5 +81,9 @@ def _check_places(options: argparse.Namespace, folder: RunFolder) -> None:
         if os.path.lexists(place):
             raise ConfigError("a new folder for --save", f"{place}, which exists", "Name another one.")
     if options.save and folder.config.tier == "lora" and folder.config.log_logit_scale:
-        raise ConfigError("a run without --log-logit-scale", "a studied temperature", "An adapter cannot hold it.")
+        raise ConfigError(
+            "a run without --log-logit-scale",
+            "a studied temperature",
+            "Use a run without it: an adapter cannot hold the temperature.",
+        )
     check_out_file("--out", options.out)

@@ -167,7 +167,9 @@ class UsefulnessOptions(NoiseOptions):
         if self.action not in ACTIONS:
             raise ConfigError(f"--action among {', '.join(ACTIONS)}", self.action, "Change it.")
         if self.action == "relabel" and RECORDED in self.noise:
-            raise ConfigError("--action drop with recorded noise", "relabel", "The right captions are not known.")
+            raise ConfigError(
+                "--action drop with recorded noise", "relabel", "Choose drop: the right captions are not known."
+            )
 
     @property
     def cells(self) -> list[tuple[str, float | None, int]]:

@@ -36,7 +36,7 @@ class FidelityOptions:
                 raise ConfigError(f"--{name} to be at least {least}", str(getattr(self, name)), "Change it.")
         if not 0 < self.damping < float("inf"):
             raise ConfigError(
-                "--damping to be a positive number", str(self.damping), "Without it there may be no minimum."
+                "--damping to be a positive number", str(self.damping), "Give one: without it there may be no minimum."
             )
         if not 0 < self.share <= 0.5:
             raise ConfigError("--share above 0 and at most 0.5", str(self.share), "Change it.")

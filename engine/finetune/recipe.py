@@ -77,7 +77,9 @@ class Recipe:
             raise ConfigError("warmup to be a share from 0 to below 1", repr(self.warmup), "Change it.")
         if self.tier == "lora" and self.log_logit_scale:
             raise ConfigError(
-                "--tier lora without --log-logit-scale", "both", "An adapter has no place for the temperature."
+                "--tier lora without --log-logit-scale",
+                "both",
+                "Leave one of them out: an adapter has no place for the temperature.",
             )
         if self.targets and (self.tier != "lora" or self.adapter):
             raise ConfigError("--targets with a new adapter", "another start", "Leave --targets out.")

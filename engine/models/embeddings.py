@@ -119,7 +119,7 @@ def _read_config(folder: Path) -> dict[str, object]:
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError("a readable config.json", f"{path} ({error})", _mend(folder)) from error
     if not isinstance(values, dict):
         raise ModelError("a config.json with named values", f"another kind of JSON in {path}", _mend(folder))

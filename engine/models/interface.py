@@ -112,5 +112,5 @@ def check_heads_can_be_held(notes: tuple[str, ...]) -> None:
         raise ModelError(
             "a model whose towers both end in a linear projection",
             notes[0],
-            "Studied heads of this model cannot be saved.",
+            "Use another model: studied heads of this one cannot be saved.",
         )

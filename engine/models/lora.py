@@ -144,7 +144,9 @@ def new_adapter(module: nn.Module, rank: int, alpha: float, targets: tuple[str, 
         factors.append(LoraFactors(weight, down, up, alpha / rank))
     if not factors:
         some = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)][:3]
-        raise ModelError("layers to adapt", f"none named {', '.join(targets)}", f"Linear layers: {', '.join(some)}, …")
+        raise ModelError(
+            "layers to adapt", f"none named {', '.join(targets)}", f"Name linear layers, such as {', '.join(some)}."
+        )
     from peft import LoraConfig
 
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=0.0)
@@ -164,7 +166,7 @@ def _read(folder: Path) -> tuple[LoraConfig, dict[str, Tensor]]:
     try:
         kind = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("peft_type")
         if kind != "LORA":
-            raise ModelError("a LoRA adapter", f"{kind} in {folder}", "Only LoRA is studied.")
+            raise ModelError("a LoRA adapter", f"{kind} in {folder}", "Give a LoRA adapter: no other kind is studied.")
         return LoraConfig.from_pretrained(str(folder)), load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
         raise ModelError(f"a readable adapter in {folder}", str(error)[:200], "Save the adapter again.") from error

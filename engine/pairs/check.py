@@ -133,7 +133,7 @@ def read_check(path: str | Path) -> PairsCheck:
         lists = {name: tuple(map(tuple, values[name])) for name in ("examples", "odd_examples")}
         texts = {name: tuple(values[name]) for name in ("unused", "places", "notes")}
         return PairsCheck(**{**values, **lists, **texts})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise PairsError(
             "a file that `ecif check --json` wrote", f"{path} ({error})", "Check the table again."
         ) from error

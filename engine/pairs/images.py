@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import warnings
@@ -45,7 +46,7 @@ OUTSIDE = "The image path leaves the folder of the images through a link; put th
 NO_PLACE = "The folder or container of the image does not exist."
 BAD_NAME = "The image path contains a character that no file name can have."
 NOT_A_FILE = "The image path is not a file."
-NO_ACCESS = "The image file cannot be opened: no permission, or the disk failed."
+NO_ACCESS = "The image file cannot be opened; check its permissions and the disk."
 EMPTY_FILE = "The image file is empty."
 CUT_OFF_FILE = "The file that holds the image is cut off."
 BIG_FILE = f"The image file is larger than {MAX_FILE_BYTES // 2**20} MiB."
@@ -79,7 +80,7 @@ def check_name(image: str) -> None:
         raise RejectedImage(NO_PATH)
     if "\0" in image or any("\ud800" <= c <= "\udfff" for c in image):
         raise RejectedImage(BAD_NAME)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", image.strip()):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(?i:data):", image.strip()):
         raise RejectedImage(URL)
     written = PureWindowsPath(image)  # splits at both kinds of slash and knows drives
     if written.drive or written.root:
@@ -126,7 +127,7 @@ def decode(
     except Image.DecompressionBombError as error:
         raise RejectedImage(too_large) from error
     except Exception as error:  # decoders raise anything at all on strange bytes
-        raise RejectedImage(UNKNOWN_FORMAT) from error
+        raise RejectedImage(DAMAGED if _begins_as_an_image(data) else UNKNOWN_FORMAT) from error
     if image.width * image.height > max_pixels:
         raise RejectedImage(too_large)
     try:
@@ -145,6 +146,14 @@ def decode(
 def _formats() -> list[str]:
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _begins_as_an_image(data: bytes) -> bool:
+    """Whether a format knows the first bytes as its own: then the file is broken, not another kind of file."""
+    tests = (Image.OPEN[name][1] for name in _formats())
+    with contextlib.suppress(Exception):  # a test may want more bytes than there are
+        return any(test is not None and test(data[:16]) is True for test in tests)
+    return False
 
 
 def _upright(image: Image.Image) -> Image.Image:

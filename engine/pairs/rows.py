@@ -22,9 +22,9 @@ KNOWN_PICTURES = 2**17
 NO_CAPTION = "The caption is empty."
 LONG_ID = f"The pair_id is longer than {MAX_ID_CHARACTERS} characters."
 BAD_SPLIT = "The split is none of train, validation, test."
-NOT_UTF_8 = "The {} is not valid UTF-8 text."
-HAS_NUL = "The {} contains a NUL character."
-NOT_TEXT = "The {} is not text."
+NOT_UTF_8 = "The {} is not valid UTF-8 text; save it as UTF-8."
+HAS_NUL = "The {} contains a NUL character; take it out."
+NOT_TEXT = "The {} is neither text nor a number."
 
 
 @dataclass(slots=True)

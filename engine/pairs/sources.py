@@ -29,6 +29,7 @@ MAX_FILES = 1_000_000
 MAX_CHARACTERS = 4096
 MAX_DEPTH = 8
 """of braces in braces"""
+MAX_BRACES = 64
 RANGE = re.compile(r"(\d{1,15})\.\.(\d{1,15})")
 SHOWN = 3
 
@@ -103,17 +104,19 @@ def _of_path(path: Path) -> list[Source]:
 
 
 def _matched(text: str) -> list[Path]:
+    if text.count("{") > MAX_BRACES:
+        raise PairsError(f"at most {MAX_BRACES} braces", f"{text.count('{'):,}", "Give the files by a simpler pattern.")
     names = list(islice(_expanded(text), MAX_FILES + 1))
+    if len(names) > MAX_FILES:
+        raise _too_many(text)
     found: dict[str, None] = {}
     absent = []
     for name in names:
         here = [name] if _exists(name) else _globbed(name, MAX_FILES + 1 - len(found))
         absent += [] if here else [name]
         found.update(dict.fromkeys(here))
-    if len(names) > MAX_FILES or len(found) > MAX_FILES:
-        raise PairsError(
-            f"at most {MAX_FILES:,} files", f"more that {text} stands for", "Narrow the pattern, or read it in parts."
-        )
+    if len(found) > MAX_FILES:
+        raise _too_many(text)
     if not absent:
         return [Path(name) for name in found]
     if len(names) == 1:
@@ -124,6 +127,12 @@ def _matched(text: str) -> list[Path]:
     shown += f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
     raise PairsError(
         f"all {len(names):,} files that {text} stands for", f"no {shown}", "Fetch what is missing, or narrow the range."
+    )
+
+
+def _too_many(text: str) -> PairsError:
+    return PairsError(
+        f"at most {MAX_FILES:,} files", f"more that {text} stands for", "Narrow the pattern, or read it in parts."
     )
 
 

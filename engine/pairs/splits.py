@@ -163,7 +163,7 @@ def _columns(start: int, rows: list[Row]) -> pa.Table:
 def _rejects(rows: list[Row]) -> pd.DataFrame:
     table = pd.DataFrame(
         [
-            (row.number, _storable(row.image), _storable(row.caption), row.reason, row.source)
+            (row.number, _storable(row.image), _storable(row.caption), _storable(row.reason), row.source)
             for row in rows
             if row.reason is not None
         ],

@@ -114,7 +114,9 @@ def _table_rows(path: Path, pair_ids: frozenset[str]) -> Iterator[tuple[dict[str
     reader = reader_for(path)
     columns = reader.columns(path)
     if not {"pair_id"} & set(columns) or not {*NAMES["verdict"]} & set(columns):
-        raise DecisionsError("the columns pair_id and verdict", ", ".join(columns) or "none", "Name them so.")
+        raise DecisionsError(
+            "the columns pair_id and verdict", ", ".join(columns) or "none", "Rename the columns of the file so."
+        )
     known = [name for names in NAMES.values() for name in names if name in columns]
     is_guarded = path.suffix.lower() in (".csv", ".tsv")
     for row in reader.rows(path, known):

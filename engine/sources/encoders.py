@@ -90,7 +90,11 @@ def save_towers(towers: EncoderTowers, folder: Path) -> None:
     parameters = {name: known[name] for name in chosen.start}
     if isinstance(chosen, LoraWeights):
         if len(parameters) < len(towers.parameters):
-            raise ConfigError("a run without --log-logit-scale", "a changed temperature", "An adapter cannot hold it.")
+            raise ConfigError(
+                "a run without --log-logit-scale",
+                "a changed temperature",
+                "Use a run without it: an adapter cannot hold the temperature.",
+            )
         chosen.adapter.with_tensors(parameters).save(folder)
         return
     changed = chosen.weights(parameters)
@@ -162,7 +166,9 @@ def load_encoder(
         ModelError: if model or adapter cannot be read, or the model is a folder of features.
     """
     if split_spec(spec)[0] == "embeddings":
-        raise ModelError("a model with encoders", f"given features ({spec})", "They can be studied with --tier heads.")
+        raise ModelError(
+            "a model with encoders", f"given features ({spec})", "Use --tier heads, which needs no encoder."
+        )
     encoder = load_model(spec, device, getattr(torch, dtype))
     if adapter is None:
         return encoder, None

@@ -49,7 +49,7 @@ def config_of(folder: Path, kind: str, tier: str, **options: object) -> RunConfi
 
 
 def source_of(config: RunConfig, folder: Path) -> EncoderSource:
-    table = pd.read_csv(folder / "pairs" / "pairs.csv").assign(source=str(folder / "pairs" / "pairs.csv"))
+    table = pd.read_csv(folder / "pairs" / "pairs.csv").assign(images=str(folder / "pairs"))
     return load_encoder_source(config, table, ["a thing"], {}, CPU)
 
 

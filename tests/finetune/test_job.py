@@ -212,7 +212,7 @@ def test_a_retraining_of_what_has_changed_is_refused(recipe, tmp_path: Path) -> 
     [
         ("--pairs a.csv", "no --model and no --out"),
         ("--again somewhere --out b", "Give both, or none."),
-        ("--again somewhere --without c --out b --epochs 3", "got --epochs. The rest is recorded."),
+        ("--again somewhere --without c --out b --epochs 3", "got --epochs. Leave it out: the rest is recorded."),
         ("--pairs a.csv --model nowhere --out b", "hf:NAME_OR_FOLDER"),
     ],
 )

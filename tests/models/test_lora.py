@@ -112,5 +112,5 @@ def test_the_output_of_fused_attention_is_named_as_peft_names_it_and_the_record_
 
 def test_targets_that_name_no_layer_are_refused_with_examples(model_folder: Path) -> None:
     module = load_model(str(model_folder), CPU, torch.float32).module
-    with pytest.raises(ModelError, match="Linear layers: "):
+    with pytest.raises(ModelError, match="Name linear layers, such as "):
         new_adapter(module, 2, 4.0, ("no_such_layer",), seed=0)

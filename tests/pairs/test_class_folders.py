@@ -80,7 +80,7 @@ def test_names_that_are_no_utf_8_reject_their_pictures_only(picture, tmp_path):
     other = Path(f"{tmp_path}/d/".encode().decode() + "caf\udce9")
     other.mkdir()
     (other / "1.png").write_bytes((tmp_path / "d/cat/1.png").read_bytes())
-    assert check_pairs(tmp_path / "d").reasons == {"The image path is not valid UTF-8 text.": 1}
+    assert check_pairs(tmp_path / "d").reasons == {"The image path is not valid UTF-8 text; save it as UTF-8.": 1}
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the large data sets are not on this machine")

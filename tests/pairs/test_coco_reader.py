@@ -51,8 +51,8 @@ def test_nothing_of_the_file_is_passed_over(captions):
     found = read_pair_table(path)
     assert found.pairs["caption"].tolist() == ["good", "an id as text"]
     assert reasons(path) == [
-        NO_IMAGE, TWO_IMAGES, "The image path is empty.", "The caption is not text.", NO_IMAGE, NOT_AN_OBJECT, NO_IMAGE,
-        NO_CAPTION, NOT_AN_OBJECT,
+        NO_IMAGE, TWO_IMAGES, "The image path is empty.", "The caption is neither text nor a number.", NO_IMAGE,
+        NOT_AN_OBJECT, NO_IMAGE, NO_CAPTION, NOT_AN_OBJECT,
     ]  # fmt: skip
     assert found.rejects["row"].tolist() == [2, 3, 4, 5, 6, 7, 9, 10, 11]
 

@@ -143,7 +143,7 @@ def test_bytes_that_are_no_utf_8_reject_only_their_row(picture, tmp_path):
     pq.write_table(pa.table({"image": ["a.png"] * 3, "caption": texts}), tmp_path / "p.parquet")
     for name in ("p.csv", "p.jsonl", "p.parquet"):
         assert captions(tmp_path / name) == ["before", "after"], name
-        assert reasons(tmp_path / name) == {2: "The caption is not valid UTF-8 text."}, name
+        assert reasons(tmp_path / name) == {2: "The caption is not valid UTF-8 text; save it as UTF-8."}, name
 
 
 def test_huge_cells_are_allowed(picture, tmp_path):
@@ -157,8 +157,8 @@ def test_nul_bytes_reject_only_their_row(picture, tmp_path):
     (tmp_path / "p.csv").write_bytes(b"image,caption\na.png,a\0b\na\0.png,x\na.png,fine\n")
     assert captions(tmp_path / "p.csv") == ["fine"]
     assert reasons(tmp_path / "p.csv") == {
-        1: "The caption contains a NUL character.",
-        2: "The image path contains a NUL character.",
+        1: "The caption contains a NUL character; take it out.",
+        2: "The image path contains a NUL character; take it out.",
     }
 
 
@@ -201,8 +201,8 @@ def test_bad_lines_of_jsonl_are_rejected_one_by_one(picture, tmp_path):
         2: NOT_JSON,
         3: NOT_AN_OBJECT,
         4: NOT_JSON,
-        6: "The caption is not text.",
-        7: "The caption is not valid UTF-8 text.",
+        6: "The caption is neither text nor a number.",
+        7: "The caption is not valid UTF-8 text; save it as UTF-8.",
         8: "The image path is empty.",
     }
 

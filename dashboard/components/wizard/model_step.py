@@ -67,7 +67,11 @@ def _configuration(model: str, tier: str, values: dict[str, Any]) -> RunConfig |
     try:
         kind, source = split_spec(model)
         if not tier:
-            raise ConfigError("the names of the weights to study", "none", r"For example visual\.proj.")
+            raise ConfigError(
+                "the names of the weights to study",
+                "none",
+                r"Write them as a regular expression, for example visual\.proj.",
+            )
         config = RunConfig(model=model, tier=tier, out=str(runs_dir()), **values)
     except EcifError as error:
         st.warning("This cannot run yet.", icon=":material/error:")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import pyarrow as pa
 
 from engine.pairs.images import BIG_FILE, EMPTY_FILE, MAX_FILE_BYTES, MISSING, RejectedImage
 
@@ -30,13 +30,15 @@ def cell_of(image: str) -> tuple[str, int]:
     return column, int(row) - 1
 
 
-def cell_bytes(cell: Any) -> bytes:
-    """The picture in a cell: bytes, or what Hugging Face writes, an object with bytes and path.
+def cell_bytes(cell: pa.Scalar) -> bytes:
+    """The picture in a cell: bytes, or what Hugging Face writes, a structure with bytes and path.
 
     Raises:
         RejectedImage: if there are none, or too many.
     """
-    data = cell.get("bytes") if isinstance(cell, dict) else cell
+    if isinstance(cell, pa.StructScalar):  # of its path no more is asked, which may be no text
+        cell = cell["bytes"] if cell.is_valid and "bytes" in cell.type.names else None
+    data = cell.as_py() if isinstance(cell, pa.BinaryScalar | pa.LargeBinaryScalar) else None
     if not isinstance(data, bytes):
         raise RejectedImage(MISSING)
     if not data:

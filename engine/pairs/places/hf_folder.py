@@ -54,7 +54,7 @@ class HfFolderPlace:
         column, row = cell_of(image)
         found = _opened(place)
         file = int(np.searchsorted(found.starts, row, side="right")) - 1
-        return cell_bytes(found.tables[file][column][row - int(found.starts[file])].as_py())
+        return cell_bytes(found.tables[file][column][row - int(found.starts[file])])
 
 
 def is_saved(folder: Path) -> bool:
@@ -81,9 +81,9 @@ def saved_tables(folder: Path) -> Iterator[pa.Table]:
             if len(set(table.column_names)) < table.num_columns:
                 raise ValueError("two columns with the same name")
             yield table
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        words = (str(error) or "damaged").splitlines()[0]
-        raise PairsError("a data set that `save_to_disk` wrote", f"{folder} ({words})", "Save it again.") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PairsError("a data set that `save_to_disk` wrote", f"{folder} ({reason})", "Save it again.") from error
 
 
 def _prove(column: pa.ChunkedArray) -> None:

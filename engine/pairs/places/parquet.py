@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.pairs.images import MISSING, NO_ACCESS, RejectedImage
+from engine.pairs.images import CUT_OFF_FILE, MISSING, NO_ACCESS, RejectedImage
 from engine.pairs.places.cells import cell_bytes, cell_of
 
 KEPT_GROUPS, KEPT_FILES = 4, 1024
@@ -57,9 +57,11 @@ class ParquetPlace:
         try:
             with _ONE_AT_A_TIME:  # else every thread would decode the same group
                 cells = _cells(*facts.key, group, column)
+            return cell_bytes(cells[row - int(facts.starts[group])])
+        except IndexError as error:  # fewer rows than the end of the file says
+            raise RejectedImage(CUT_OFF_FILE) from error
         except (pa.ArrowException, OSError) as error:
             raise RejectedImage(NO_ACCESS) from error
-        return cell_bytes(cells[row - int(facts.starts[group])].as_py())
 
 
 @dataclass(frozen=True)

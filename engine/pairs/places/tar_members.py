@@ -63,7 +63,7 @@ def tar_members(path: Path) -> Iterator[Member]:
             size = header.size if long_size is None else long_size
             start = position + BLOCK
             position = start + (0 if header.type in WITHOUT_DATA else -(-size // BLOCK) * BLOCK)
-            if size < 0:
+            if size < 0 or header.size < 0:
                 yield Member(name, start, 0, DAMAGED_TAR)
                 return
             if header.type in LONG_NAMES:

@@ -36,8 +36,10 @@ def reader_for(path: Path) -> Reader:
     """The reader of the table at `path`.
 
     Raises:
-        PairsError: if there is nothing, a folder without a reader, or an unknown format.
+        PairsError: if there is nothing, a folder without a reader, an unknown format, or a path that is no text.
     """
+    if any("\ud800" <= c <= "\udfff" for c in str(path)):  # pairs keep this path in files that hold only text
+        raise PairsError("a path in valid UTF-8", str(path), "Rename the folder or file.")
     accepted = ", ".join(reader.accepts for reader in READERS)
     if not path.exists():
         raise PairsError("a table of pairs", f"no file at {path}", "Check the path.")

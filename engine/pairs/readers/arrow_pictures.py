@@ -17,6 +17,7 @@ from engine.pairs.readers.interface import RawRow
 OTHER_NAMES = ("img", "picture", "photo", "jpg", "jpeg", "png", "webp")
 """of columns that hold pictures, beside the accepted names for a picture's path"""
 IMAGE = ACCEPTED["image"][0]
+NO_VALUE = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def rows_of(
         is_struct = pa.types.is_struct(column.type)
         parts = dict(zip((one.name for one in column.type), column.flatten(), strict=True)) if is_struct else {}
         filled = (parts["bytes"] if is_struct else column).is_valid().to_pylist()
-        paths = parts["path"].to_pylist() if "path" in parts else None
+        paths = cells_of(parts["path"]) if "path" in parts else None
     for at in range(batch.num_rows):
         values = {name: _named(values[at], layout.classes.get(name)) for name, values in cells.items()}
         if layout.pictures is None:
@@ -82,6 +83,29 @@ def rows_of(
             yield RawRow({**values, IMAGE: cell_name(layout.pictures, start + at + 1)}, images=place)
         else:
             yield RawRow({**values, IMAGE: paths[at] if paths else None})
+
+
+def cells_of(column: pa.Array) -> list[Any]:
+    """The values of a column; bytes that are no UTF-8 stand in texts as lone surrogates.
+
+    A value that Python has no type for, such as a date before the year 1, is `NO_VALUE`: no text.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        return column.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):  # one bad value must not take its neighbours with it
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+        return [_cell(one) for one in (column.cast(binary) if is_text else column)]
+
+
+def _cell(value: pa.Scalar) -> Any:
+    try:
+        found = value.as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return NO_VALUE
+    return found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else found
 
 
 def binary_columns(schema: pa.Schema) -> list[str]:
@@ -128,7 +152,7 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         found = {name: one.get("names") for name, one in features.items() if one.get("_type") == "ClassLabel"}
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
     return {
         name: names

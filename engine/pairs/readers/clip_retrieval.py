@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from engine.errors import PairsError
 from engine.pairs.columns import ACCEPTED
 from engine.pairs.readers.interface import RawRow
-from engine.pairs.readers.parquet import ParquetReader
+from engine.pairs.readers.parquet import ParquetReader, num_rows
 
 KINDS = {"image": ("img_emb", ".npy"), "text": ("text_emb", ".npy"), "metadata": ("metadata", ".parquet")}
 """what → folder (and beginning of the file names) and suffix"""
@@ -63,7 +61,7 @@ def feature_files(folder: Path) -> list[FeatureFiles]:
             )
     parts = [FeatureFiles(_mapped(found["image"][n]), _mapped(found["text"][n]), found["metadata"][n]) for n in numbers]
     for number, part in zip(numbers, parts, strict=True):
-        counts = (len(part.image), len(part.text), _num_rows(part.metadata))
+        counts = (len(part.image), len(part.text), num_rows(part.metadata))
         if len(set(counts)) > 1:
             raise PairsError(
                 f"as many image features as text features and metadata rows in the files with number {number}",
@@ -125,21 +123,14 @@ def _numbered(folder: Path, name: str, suffix: str) -> dict[int, Path]:
 
 def _mapped(path: Path) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # a header is parsed as Python: strange ones raise anything at all
         raise PairsError("a readable .npy file of numbers", f"{path} ({error})", "Export the folder again.") from error
     if array.ndim != 2 or array.dtype.kind != "f" or not array.shape[1]:
         raise PairsError(
             "floating-point features [rows, width]", f"{array.dtype} {array.shape} in {path}", "Export them again."
         )
     return array
-
-
-def _num_rows(path: Path) -> int:
-    try:
-        return pq.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise PairsError("a readable Parquet file", f"{path} ({error})", "Export the folder again.") from error
 
 
 def _faults(rows: np.ndarray, kind: str) -> list[str | None]:

@@ -74,6 +74,7 @@ class CocoReader:
             else:
                 cells = {name: one[name] if name in one else same[0].get(name) for name in columns}
                 yield RawRow(cells, found_in=place)
+        used.discard(None)  # ids that are none are nobody's
         for one in images:
             if not isinstance(one, dict):
                 yield RawRow({}, NOT_AN_OBJECT, _shown(one))

@@ -15,6 +15,8 @@ from engine.errors import PairsError
 from engine.pairs.readers.interface import RawRow
 
 MAX_CELL_CHARACTERS = 2**24
+LINES_READ_AGAIN, FEW_LINES = 2**20, 64
+"""how many lines of records that failed are read again; then how many lines a record may have"""
 BAD_QUOTES = "A quotation mark in this row is not closed, or text follows it; double the marks inside quoted text."
 TOO_MANY_CELLS = "The row has more cells than the table has columns; put texts with the delimiter in quotation marks."
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -36,9 +38,7 @@ class DelimitedReader:
         Raises:
             PairsError: if the file is in UTF-16.
         """
-        with path.open("rb") as file:
-            if file.read(2) in UTF_16:
-                raise PairsError("a table in UTF-8", f"UTF-16 in {path}", "Save the table as 'CSV UTF-8'.")
+        refuse_utf_16(path)
         cells, _ = next(_records(path), ([], ""))
         return cells or []
 
@@ -56,23 +56,37 @@ class DelimitedReader:
                 yield RawRow({name: cells[at] if at < len(cells) else "" for name, at in place.items()})
 
 
+def refuse_utf_16(path: Path) -> None:
+    """Raises PairsError if a text file begins as UTF-16 and UTF-32 do."""
+    with path.open("rb") as file:
+        if file.read(2) in UTF_16:
+            raise PairsError("a table in UTF-8", f"UTF-16 in {path}", "Save the table as UTF-8 text.")
+
+
 class _Lines:
-    """The lines of a file; those of a record that failed can be given back, all but the first."""
+    """The lines of a file; those of a record that failed can be given back, all but the first.
+
+    Where quotes open in every line and never close, each record would be the rest of the file, read again and again:
+    what has been given back is counted, and in the end a record has few lines.
+    """
 
     def __init__(self, lines: Iterator[str]) -> None:
-        self._lines, self._again = lines, deque[str]()
+        self._lines, self._again, self._most = lines, deque[str](), LINES_READ_AGAIN
         self.record: list[str] = []
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
+        if len(self.record) >= self._most:
+            raise csv.Error("a record of too many lines")
         line = self._again.popleft() if self._again else next(self._lines)
         self.record.append(line)
         return line
 
     def only_first(self) -> str:
         """The first line of the record; the others will be read again."""
+        self._most = max(FEW_LINES, self._most - len(self.record))
         self._again.extendleft(reversed(self.record[1:]))
         return self.record[0]
 
@@ -97,7 +111,7 @@ def _records(path: Path) -> Iterator[tuple[list[str] | None, str]]:
                 # many .tsv files know no quoting at all: there the line counts as it stands
                 cells = first.rstrip("\r\n").split(delimiter) if is_tsv else None
             raw = "".join(lines.record)
-            if raw.strip():
+            if raw.strip() or delimiter in raw:  # a row of empty cells is a row
                 yield cells, raw
 
 

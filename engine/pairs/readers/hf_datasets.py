@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from engine.errors import PairsError
 from engine.pairs.places.hf_folder import is_saved, saved_tables
-from engine.pairs.readers.arrow_pictures import Layout, binary_columns, layout_of, rows_of, text_columns
+from engine.pairs.readers.arrow_pictures import Layout, binary_columns, cells_of, layout_of, rows_of, text_columns
 from engine.pairs.readers.interface import RawRow
-from engine.pairs.readers.parquet import ROWS_AT_ONCE, cells_of
+from engine.pairs.readers.parquet import ROWS_AT_ONCE
 
 
 class HfDatasetsReader:
@@ -40,7 +40,7 @@ class HfDatasetsReader:
         """
         folders, names = _folders(path), dict[str, None]()
         for folder in folders.values():
-            names.update(dict.fromkeys(_layout(next(saved_tables(folder))).names))
+            names.update(dict.fromkeys(_layout(next(saved_tables(folder)), folder).names))
         return [*(name for name in names if name != "split"), "split"] if None not in folders else list(names)
 
     def rows(self, path: Path, columns: Sequence[str]) -> Iterator[RawRow]:
@@ -52,7 +52,7 @@ class HfDatasetsReader:
         for split, folder in _folders(path).items():
             start, own = 0, [name for name in columns if split is None or name != "split"]
             for table in saved_tables(folder):
-                layout = _layout(table)
+                layout = _layout(table, folder)
                 texts = [name for name in text_columns(own, layout) if name in table.column_names]
                 for batch in table.to_batches(ROWS_AT_ONCE):
                     cells = {name: cells_of(batch.column(name)) for name in texts}
@@ -62,11 +62,17 @@ class HfDatasetsReader:
                     start += batch.num_rows
 
 
-def _layout(table: pa.Table) -> Layout:
+def _layout(table: pa.Table, folder: Path) -> Layout:
     first = {}
-    for name in binary_columns(table.schema):
-        first[name] = next((cell.as_py() for cell in table[name] if cell.is_valid), None)
-    return layout_of(table.schema, first)
+    try:
+        _ = [inner.name for one in table.schema if pa.types.is_struct(one.type) for inner in one.type]  # must be text
+        for name in binary_columns(table.schema):
+            first[name] = next((cell.as_py() for cell in table[name] if cell.is_valid), None)
+        return layout_of(table.schema, first)
+    except (UnicodeDecodeError, KeyError) as error:
+        raise PairsError(
+            "names of columns in valid UTF-8", f"others in {folder} ({error})", "Save it again."
+        ) from error
 
 
 def _folders(path: Path) -> dict[str | None, Path]:
@@ -75,9 +81,9 @@ def _folders(path: Path) -> dict[str | None, Path]:
         return {None: path}
     try:
         names = json.loads((path / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
-        if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        if not names or not all(isinstance(name, str) and Path(name).name == name != ".." for name in names):
             raise ValueError("no list of splits in it")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PairsError(
             "a data set that `save_to_disk` wrote", f"{path / 'dataset_dict.json'} ({error})", "Save it again."
         ) from error

@@ -28,8 +28,10 @@ ENCODINGS = ("jpg", "png", "webp")
 KEY, STATUS, MESSAGE, ADDRESS = "key", "status", "error_message", "url"
 IMAGE = ACCEPTED["image"][0]
 MESSAGE_CHARACTERS = 200
-FAILED = "img2dataset did not get the picture: {}."
-UNFINISHED = "img2dataset did not finish this shard: its table is missing or cut off; run it again to have the rest."
+FAILED = "The picture was not fetched by img2dataset: {}."
+UNFINISHED = (
+    "The shard was not finished by img2dataset: its table is missing or cut off; run it again to have the rest."
+)
 
 
 class Img2datasetReader:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from engine.pairs.readers.delimited import refuse_utf_16
 from engine.pairs.readers.interface import RawRow
 
 LINES_FOR_COLUMNS = 1000
@@ -26,7 +27,12 @@ class JsonLinesReader:
         return path.is_file() and path.suffix.lower() in (".jsonl", ".ndjson")
 
     def columns(self, path: Path) -> list[str]:
-        """The names in the first thousand objects, in order of appearance."""
+        """The names in the first thousand objects, in order of appearance.
+
+        Raises:
+            PairsError: if the file is in UTF-16.
+        """
+        refuse_utf_16(path)
         names: dict[str, None] = {}
         for row in itertools.islice(json_objects(path), LINES_FOR_COLUMNS):
             names.update(dict.fromkeys(row.values))
