@@ -120,7 +120,7 @@ def test_a_value_that_no_python_type_holds_is_no_text(tmp_path, drawn):
     table = pa.table({"image": ["0.png"] * 3, "caption": ["a", "b", "c"], "label": dates})
     pq.write_table(table, tmp_path / "0.parquet")
     found = read_pair_table(tmp_path / "0.parquet")
-    assert found.rejects["reason"].tolist() == ["The label is not text."] * 3
+    assert found.rejects["reason"].tolist() == ["The label is neither text nor a number."] * 3
 
 
 def test_names_of_files_stored_as_bytes_stay_names(tmp_path, drawn, expected):

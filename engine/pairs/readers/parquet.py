@@ -79,7 +79,9 @@ def _layout(file: pq.ParquetFile, path: Path) -> Layout:
     schema = file.schema_arrow
     twice = [name for name, times in Counter(schema.names).items() if times > 1]
     if twice:
-        raise PairsError("columns with different names", f"two columns called {twice[0]} in {path}", "Rename or leave out one.")
+        raise PairsError(
+            "columns with different names", f"two columns called {twice[0]} in {path}", "Rename or leave out one."
+        )
     binary = binary_columns(schema)
     first: dict[str, Any] = {}
     if binary and file.metadata.num_rows:
