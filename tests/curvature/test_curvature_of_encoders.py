@@ -34,7 +34,7 @@ def feature_map(tmp_path_factory: pytest.TempPathFactory) -> EncoderFeatureMap:
     model = f"hf:{tiny_models.hf_clip(folder / 'model')}"
     adapter = tiny_models.trained_adapter(folder / "adapter", model, "hf")
     table = tiny_models.picture_table(folder / "data", 8)
-    pairs = pd.read_csv(table).assign(source=str(table))
+    pairs = pd.read_csv(table).assign(images=str(table.parent))
     options = config(model=model, adapter=str(adapter), log_logit_scale=True)
     source = load_encoder_source(options, pairs, ["a thing"], {}, torch.device("cpu"))
     return source.pairs(torch.arange(8))
