@@ -132,9 +132,13 @@ def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) ->
 
 
 def _pairs(rows: list[Row]) -> pd.DataFrame:
-    """By a few thousand rows, so that a million of them are never in memory in two forms."""
-    usable = [row for row in rows if row.reason is None]
-    parts = [_columns(start, usable[start : start + ROWS_AT_ONCE]) for start in range(0, len(usable), ROWS_AT_ONCE)]
+    """By a few thousand rows, which give their texts away: a million are never in memory in two forms."""
+    usable, parts = [row for row in rows if row.reason is None], []
+    for start in range(0, len(usable), ROWS_AT_ONCE):
+        some = usable[start : start + ROWS_AT_ONCE]
+        parts.append(_columns(start, some))
+        for row in some:
+            row.pair_id, row.caption, row.seen = None, "", None
     return pa.concat_tables([PAIRS.empty_table(), *parts]).to_pandas(split_blocks=True, self_destruct=True)
 
 

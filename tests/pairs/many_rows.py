@@ -56,6 +56,7 @@ def checked(path: Path) -> dict:
     unit = 1 if sys.platform == "darwin" else 1024
     return {
         "seconds": round(time.monotonic() - started, 1),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "peak_megabytes": round(usage.ru_maxrss * unit / 2**20),
         **{name: found[name] for name in ("rows", "accepted", "rejected", "reasons")},
     }

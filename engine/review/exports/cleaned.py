@@ -102,5 +102,5 @@ def _where(sources: tuple[str, ...], places: tuple[str, ...], names: dict[str, s
     if len(folders) == 1:
         folder = folders.pop()
         return f"Image paths are relative to {folder}: put what was written into that folder before using it."
-    places = "; ".join(f"{names[source]} into {Path(source).parent}" for source in sources)
-    return f"Image paths are relative to each original table: put {places}."
+    targets = "; ".join(f"{names[source]} into {Path(source).parent}" for source in sources)
+    return f"Image paths are relative to each original table: put {targets}."
