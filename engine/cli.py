@@ -10,6 +10,7 @@ from rich.console import Console
 import engine
 from engine.commands import COMMANDS
 from engine.errors import EcifError
+from engine.memory import memory_errors
 
 ENVIRONMENT = {
     # Threads that spin while they wait slow everything down when the dashboard or another run shares the cores.
@@ -27,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        return options.command.main(options) or 0
+        with memory_errors():
+            return options.command.main(options) or 0
     except EcifError as error:
         console.print(f"[bold red]ecif {options.command.NAME}:[/] ", end="")
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)

@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 
 from engine.config import RunConfig
 from engine.errors import ConfigError, ModelError, PairsError
+from engine.memory import in_chunks_that_fit
 from engine.models import load_model, model_hash, split_spec
 from engine.models.embeddings import GivenFeatures
 from engine.models.lora import adapter_notes
@@ -80,7 +82,7 @@ def write_features(
             notes.append("Given features have no text encoder for class prompts: classes are passed over.")
         classes = []
     else:
-        image = np.concatenate(list(_image_chunks(model, pairs, config.chunk_size, report)))
+        image = _embed_images(model, pairs, config.chunk_size, report)
         text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
     seconds = time.monotonic() - started
     prompts = [template.replace("{}", name) for name in classes for template in config.templates]
@@ -135,20 +137,28 @@ def load_for(config: RunConfig) -> DualEncoder | GivenFeatures:
     return load_model(config.model, device, getattr(torch, config.dtype))
 
 
-def _image_chunks(
+def _embed_images(
     model: DualEncoder, pairs: pd.DataFrame, chunk_size: int, report: Callable[[int, int], None]
-) -> Iterator[np.ndarray]:
-    rows = list(pairs.itertuples(index=False))
-    chunks = [rows[start : start + chunk_size] for start in range(0, len(rows), chunk_size)]
+) -> np.ndarray:
+    rows, parts = list(pairs.itertuples(index=False)), []
+
+    def encode(part: slice, images: list[Image.Image]) -> None:
+        parts.append(model.penultimate_images(model.prepare_images(images)).cpu().numpy())
+        report(part.stop, len(rows))
+
+    in_chunks_that_fit(len(rows), chunk_size, partial(_decoded, rows), encode)
+    return np.concatenate(parts)
+
+
+def _decoded(rows: list[object], first: int, chunk_size: int) -> Iterator[tuple[slice, list[Image.Image]]]:
+    slices = [slice(start, min(start + chunk_size, len(rows))) for start in range(first, len(rows), chunk_size)]
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        waiting = pool.map(_decode, chunks[0])
-        for number, chunk in enumerate(chunks):
+        waiting = pool.map(_decode, rows[slices[0]])
+        for number, part in enumerate(slices):
             images = list(waiting)
-            if number + 1 < len(chunks):  # decode the next chunk while this one is encoded
-                waiting = pool.map(_decode, chunks[number + 1])
-            yield model.penultimate_images(model.prepare_images(images)).cpu().numpy()
-            report(min((number + 1) * chunk_size, len(rows)), len(rows))
-            del chunk
+            if number + 1 < len(slices):  # decode the next chunk while this one is encoded
+                waiting = pool.map(_decode, rows[slices[number + 1]])
+            yield part, images
 
 
 def _decode(row: object) -> Image.Image:
@@ -156,9 +166,17 @@ def _decode(row: object) -> Image.Image:
 
 
 def _embed_texts(model: DualEncoder, texts: list[str], chunk_size: int) -> tuple[np.ndarray, int]:
-    parts, cut = [], 0
-    for start in range(0, len(texts), chunk_size):
-        tokens, too_long = model.prepare_texts(texts[start : start + chunk_size])
-        cut += too_long
+    parts, cut = [], []
+
+    def tokenized(first: int, size: int) -> Iterator[tuple[slice, tuple[Any, int]]]:
+        for start in range(first, len(texts), size):
+            part = slice(start, min(start + size, len(texts)))
+            yield part, model.prepare_texts(texts[part])
+
+    def encode(part: slice, given: tuple[Any, int]) -> None:
+        tokens, too_long = given
         parts.append(model.penultimate_texts(tokens).cpu().numpy())
-    return np.concatenate(parts), cut
+        cut.append(too_long)
+
+    in_chunks_that_fit(len(texts), chunk_size, tokenized, encode)
+    return np.concatenate(parts), sum(cut)

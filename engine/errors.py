@@ -57,6 +57,10 @@ class StorageError(EcifError):
     """The disk refused: full, read-only, or without permission."""
 
 
+class OutOfMemory(EcifError):
+    """The machine or the accelerator has not enough memory, however small the chunks."""
+
+
 class RunFolderError(EcifError):
     """A run folder cannot be used."""
 

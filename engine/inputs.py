@@ -5,7 +5,7 @@ Prepared images are kept up to a fixed number of bytes, so memory does not grow 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.memory import in_chunks_that_fit
 from engine.models.interface import DualEncoder
 from engine.pairs import open_picture
 
@@ -61,6 +62,19 @@ class EncoderInputs:
                 if number + 1 < len(slices):
                     waiting = self._decode(pool, wanted[number + 1])
                 yield part, self._prepared(wanted[number], decoded)
+
+    def in_chunks_that_fit(self, kind: str, rows: Tensor, chunk_size: int, work: Callable[[slice, Any], None]) -> None:
+        """`work` on every chunk of `chunks`; see `engine.memory.in_chunks_that_fit`.
+
+        Raises:
+            OutOfMemory: if not even a single row fits.
+        """
+
+        def chunks(first: int, size: int) -> Iterator[tuple[slice, Any]]:
+            for part, prepared in self.chunks(kind, rows[first:], size):
+                yield slice(first + part.start, first + part.stop), prepared
+
+        in_chunks_that_fit(len(rows), chunk_size, chunks, work)
 
     def _decode(self, pool: ThreadPoolExecutor, rows: list[int]) -> dict[int, Future]:
         return {row: pool.submit(self._open, row) for row in rows if row not in self._kept}

@@ -21,6 +21,7 @@ from engine.config import LEAST_PAIRS, RunConfig
 from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
 from engine.made_here import remember
+from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.pair_set import REPEATED_COLUMNS
@@ -91,13 +92,15 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
     add_start(folder, {name: file_name for name, (file_name, _, _) in zip(titles, steps, strict=True)})
     with storage_errors(folder.path):
         (folder.path / "progress.json").unlink(missing_ok=True)
-    with RunProgress(folder.path / "progress.json", len(steps), console, titles).running() as progress:
+    shown = RunProgress(folder.path / "progress.json", len(steps), console, titles)
+    with shown.running() as progress, watched_memory(progress.say) as halvings:
         for index, (file_name, title, do) in enumerate(steps):
             if folder.has(file_name):
                 continue
             started = time.monotonic()
-            with progress.step(index, title, 1) as report:
+            with progress.step(index, title, 1) as report, memory_errors():
                 do(folder, report)
+            add_notes(folder, halvings)
             add_cost(folder, file_name.removesuffix(".parquet"), time.monotonic() - started)
         folder.update_record(finished_at=now())
     return folder

@@ -38,7 +38,7 @@ class RunProgress:
     def __init__(
         self, path: Path, num_steps: int, console: Console | None = None, titles: Mapping[str, str] | None = None
     ) -> None:
-        self._path, self._num_steps = path, num_steps
+        self._path, self._num_steps, self._console = path, num_steps, console
         self._bar = Progress(
             TextColumn("{task.description:<28}"),
             BarColumn(),
@@ -101,6 +101,10 @@ class RunProgress:
 
         yield report
         self._bar.update(task, completed=self._bar.tasks[task].total or total)
+
+    def say(self, sentence: str) -> None:
+        """Tell whoever watches the terminal, or reads the log, above the bars."""
+        (self._console or Console(stderr=True)).print(sentence, markup=False, highlight=False)
 
     def _write(self, **values: Any) -> None:
         self._state.update(values)

@@ -57,7 +57,9 @@ def add_cost(folder: RunFolder, step: str, seconds: float) -> None:
 
 def add_notes(folder: RunFolder, notes: Iterable[str]) -> None:
     """Notes of a step that is done again after a kill are kept once."""
-    folder.update_record(notes=list(dict.fromkeys([*folder.record.get("notes", []), *notes])))
+    known = folder.record.get("notes", [])
+    if new := [note for note in dict.fromkeys(notes) if note not in known]:
+        folder.update_record(notes=[*known, *new])
 
 
 def now() -> str:

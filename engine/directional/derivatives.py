@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.directional.attention import forward_attention
 from engine.errors import ModelError
+from engine.memory import is_out_of_memory
 
 Parameters = dict[str, Tensor]
 RELATIVE_STEP = {torch.float32: 1e-2, torch.float64: 1e-5}
@@ -132,6 +133,8 @@ def choose_way(
         try:
             found = tangents(WAYS[name])
         except (RuntimeError, NotImplementedError) as error:
+            if is_out_of_memory(error):  # a shortage must not choose another way, with other scores
+                raise
             failures[name] = str(error).strip().splitlines()[0][:160]
             continue
         squared = torch.stack([part.cpu().double().square().sum() for part in found])

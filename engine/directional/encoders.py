@@ -19,6 +19,7 @@ from torch.func import functional_call
 from engine.directional.derivatives import WAYS, DirectionalDerivative, Parameters, plain_attention
 from engine.directional.interface import Features
 from engine.inputs import EncoderInputs
+from engine.memory import whole_if_it_fits
 from engine.models.interface import DualEncoder
 from engine.parameters import ParameterSubset
 from engine.tiers import Parametrization
@@ -116,11 +117,14 @@ class EncoderTowers:
         missing = rows[~known[rows]].unique()
         if kind not in cache.values and not len(rows):  # the width is known from a first row only
             missing = torch.zeros(1, dtype=torch.long)
-        for part, inputs in self.inputs.chunks(kind, missing, self.chunk_size):
+
+        def fill(part: slice, inputs: Any) -> None:
             fresh = self._embed(kind, inputs, self.parameters)
             values = cache.values.setdefault(kind, fresh.new_zeros(size, fresh.shape[1]))
             values[missing[part]] = fresh
             known[missing[part]] = True
+
+        self.inputs.in_chunks_that_fit(kind, missing, self.chunk_size, fill)
         return cache.values[kind][rows]
 
     @torch.no_grad()
@@ -134,51 +138,63 @@ class EncoderTowers:
         if not moving:  # a direction within the other tower costs no pass through this one
             return found
         start = {name: self.parameters[name] for name in names}
-        for part, inputs in self.inputs.chunks(kind, rows, self.chunk_size):
+
+        def fill(part: slice, inputs: Any) -> None:
             for query in moving:
                 direction = {name: directions[name][query] for name in names}
                 found[query, part] = self.way.along(self._function(kind, inputs), start, direction)
+
+        self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, fill)
         return found
 
     def pullback(self, kind: str, rows: Tensor, cotangents: Tensor) -> Parameters:
         """Gradients `[queries, *shape]` by name, of what has feature cotangents `[queries, rows, embed_dim]`."""
         names = self.read_by[kind]
         totals = {name: cotangents.new_zeros(len(cotangents), *self.parameters[name].shape) for name in names}
-        for part, inputs in self.inputs.chunks(kind, rows, self.chunk_size) if names else ():
-            leaves = [self.parameters[name].detach().requires_grad_() for name in names]
-            with torch.enable_grad():
-                value = self._function(kind, inputs)(dict(zip(names, leaves, strict=True)))
+
+        def add(part: slice, inputs: Any) -> None:
+            value, leaves = self._with_graph(kind, inputs)
+            found = []  # all of a chunk before any is added: a chunk that does not fit leaves nothing behind
             for query, cotangent in enumerate(cotangents[:, part]):
                 more = query + 1 < len(cotangents)
-                grads = torch.autograd.grad(value, leaves, cotangent, retain_graph=more, materialize_grads=True)
-                for name, grad in zip(names, grads, strict=True):
-                    totals[name][query] += grad
+                found.append(torch.autograd.grad(value, leaves, cotangent, retain_graph=more, materialize_grads=True))
+            _add_to(totals, names, found)
+
+        if names:
+            self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, add)
         return totals
 
     def features_and_pullback(self, kind: str, rows: Tensor) -> tuple[Tensor, Callable[[Tensor], Parameters]]:
         """Features, and the pullback at these rows: from one forward pass if they fit into a chunk, else from two."""
         names = self.read_by[kind]
-        if len(rows) > self.chunk_size or not names:
+        kept = whole_if_it_fits(len(rows), self.chunk_size, lambda: self._graph_of(kind, rows)) if names else None
+        if kept is None:
             return self.features(kind, rows), partial(self.pullback, kind, rows)
-        _, inputs = next(self.inputs.chunks(kind, rows, self.chunk_size))
-        leaves = [self.parameters[name].detach().requires_grad_() for name in names]
-        with torch.enable_grad():
-            value = self._function(kind, inputs)(dict(zip(names, leaves, strict=True)))
+        graph = [kept]
 
         def pull(cotangents: Tensor) -> Parameters:
-            grads = torch.autograd.grad(value, leaves, cotangents[0], materialize_grads=True)
+            value, leaves = graph.pop()  # let go of before the rows come again in smaller chunks
+            grads = whole_if_it_fits(
+                len(rows),
+                self.chunk_size,
+                lambda: torch.autograd.grad(value, leaves, cotangents[0], materialize_grads=True),
+            )
+            if grads is None:
+                del value
+                return self.pullback(kind, rows, cotangents)
             return {name: grad[None] for name, grad in zip(names, grads, strict=True)}
 
-        return value.detach(), pull
+        return kept[0].detach(), pull
 
     def pullback_tangents(self, kind: str, rows: Tensor, cotangents: Tensor, directions: Parameters) -> Parameters:
         """Derivatives of `pullback` along directions `[queries, *shape]` by name, by a reverse pass through it."""
         names = self.read_by[kind]
         totals = {name: torch.zeros_like(directions[name]) for name in names}
-        for part, inputs in self.inputs.chunks(kind, rows, self.chunk_size) if names else ():
-            leaves = [self.parameters[name].detach().requires_grad_() for name in names]
+
+        def add(part: slice, inputs: Any) -> None:
+            found = []
             with torch.enable_grad(), plain_attention():
-                value = self._function(kind, inputs)(dict(zip(names, leaves, strict=True)))
+                value, leaves = self._with_graph(kind, inputs)
                 slopes = None
                 for query in range(len(totals[names[0]])):
                     if slopes is None or len(cotangents) > 1:
@@ -187,10 +203,21 @@ class EncoderTowers:
                             value, leaves, cotangent, create_graph=True, materialize_grads=True
                         )
                     along = sum((s * directions[n][query]).sum() for n, s in zip(names, slopes, strict=True))
-                    bends = torch.autograd.grad(along, leaves, retain_graph=True, materialize_grads=True)
-                    for name, bend in zip(names, bends, strict=True):
-                        totals[name][query] += bend
+                    found.append(torch.autograd.grad(along, leaves, retain_graph=True, materialize_grads=True))
+            _add_to(totals, names, found)
+
+        if names:
+            self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, add)
         return totals
+
+    def _graph_of(self, kind: str, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Unit features of all `rows` with their graph, and its leaves."""
+        return self._with_graph(kind, next(self.inputs.chunks(kind, rows, len(rows)))[1])
+
+    def _with_graph(self, kind: str, inputs: Any) -> tuple[Tensor, list[Tensor]]:
+        leaves = [self.parameters[name].detach().requires_grad_() for name in self.read_by[kind]]
+        with torch.enable_grad():
+            return self._function(kind, inputs)(dict(zip(self.read_by[kind], leaves, strict=True))), leaves
 
     def _embed(self, kind: str, inputs: Any, parameters: Parameters) -> Tensor:
         return embed(self.inputs.encoder, self.parametrization, kind, inputs, parameters)
@@ -198,6 +225,13 @@ class EncoderTowers:
     def _function(self, kind: str, inputs: Any) -> Callable[[Parameters], Tensor]:
         """Unit features of one chunk as a function of the parameters that its tower reads."""
         return lambda parameters: self._embed(kind, inputs, {**self.parameters, **parameters})
+
+
+def _add_to(totals: Parameters, names: tuple[str, ...], found: list[tuple[Tensor, ...]]) -> None:
+    """Add what one chunk gave, by query and then by name."""
+    for query, parts in enumerate(found):
+        for name, part in zip(names, parts, strict=True):
+            totals[name][query] += part
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Closed form in both directions, and for the second derivative; no encoder pass i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.directional.interface import Features
+from engine.memory import in_chunks_that_fit
 from engine.models.interface import Heads
 from engine.parameters import ParameterSubset
 
@@ -132,29 +133,46 @@ class HeadsFeatureMap:
         return torch.stack([norms[name] for name in self.subset.shapes], 1)
 
     def _tower_tangents(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, moved: Tensor) -> Tensor:
-        chunks = []
-        for rows in inputs.split(self.chunk_size):
+        parts = []
+
+        def add(part: slice, rows: Tensor) -> None:
             unit, norm = _unit(rows, weight, bias)
-            chunks.append(_tangent_to_sphere(rows @ moved.transpose(1, 2), unit, norm))
-        return torch.cat(chunks, 1)
+            parts.append(_tangent_to_sphere(rows @ moved.transpose(1, 2), unit, norm))
+
+        self._chunkwise(inputs, add)
+        return torch.cat(parts, 1) if parts else moved.new_zeros(len(moved), 0, weight.shape[0])
 
     def _tower_pullback(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
-        total = None
-        for rows, part in zip(inputs.split(self.chunk_size), cotangent.split(self.chunk_size, 1), strict=True):
+        total = []  # the first chunk's, to which the others are added
+
+        def add(part: slice, rows: Tensor) -> None:
             unit, norm = _unit(rows, weight, bias)
-            gradient = _tangent_to_sphere(part, unit, norm).transpose(1, 2) @ rows
-            total = gradient if total is None else total.add_(gradient)
-        return total
+            gradient = _tangent_to_sphere(cotangent[:, part], unit, norm).transpose(1, 2) @ rows
+            total.append(total.pop().add_(gradient) if total else gradient)
+
+        self._chunkwise(inputs, add)
+        return total[0] if total else cotangent.new_zeros(len(cotangent), *weight.shape)
 
     def _tower_pullback_tangents(
         self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor, moved: Tensor
     ) -> Tensor:
         total = torch.zeros_like(moved)
-        for rows, part in zip(inputs.split(self.chunk_size), cotangent.split(self.chunk_size, 1), strict=True):
+
+        def add(part: slice, rows: Tensor) -> None:
             unit, norm = _unit(rows, weight, bias)
             step = rows @ moved.transpose(1, 2)
-            total += _bend_of_sphere(part, step, unit, norm).transpose(1, 2) @ rows
+            total.add_(_bend_of_sphere(cotangent[:, part], step, unit, norm).transpose(1, 2) @ rows)
+
+        self._chunkwise(inputs, add)
         return total
+
+    def _chunkwise(self, inputs: Tensor, work: Callable[[slice, Tensor], None]) -> None:
+        def chunks(first: int, size: int) -> Iterator[tuple[slice, Tensor]]:
+            for start in range(first, len(inputs), size):
+                part = slice(start, min(start + size, len(inputs)))
+                yield part, inputs[part]
+
+        in_chunks_that_fit(len(inputs), self.chunk_size, chunks, work)
 
     def _squared_tower_norms(self, inputs: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> Tensor:
         unit, norm = _unit(inputs, weight, bias)

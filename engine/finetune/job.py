@@ -18,6 +18,7 @@ from engine.finetune.recipe import Recipe
 from engine.finetune.record import TrainingFolder, begin, now
 from engine.finetune.training import Fitted, Task, fit, training_task
 from engine.locks import locked_folder
+from engine.memory import memory_errors, watched_memory
 from engine.pairs import PairSet, ReadOptions, load_data_set
 from engine.progress import RunProgress
 from engine.runs import finished_as, write_table
@@ -96,12 +97,18 @@ def _locked(
     with locked_folder(path, "a training that nobody else does"):
         folder = begin(recipe, without, again)
         if not folder.is_finished:
-            with RunProgress(path / "progress.json", 4, console).running() as progress:
-                _train(folder, recipe, without, progress)
+            with (
+                RunProgress(path / "progress.json", 4, console).running() as progress,
+                memory_errors(),
+                watched_memory(progress.say) as halvings,
+            ):
+                _train(folder, recipe, without, progress, halvings)
         return folder
 
 
-def _train(folder: TrainingFolder, recipe: Recipe, without: Collection[str], progress: RunProgress) -> None:
+def _train(
+    folder: TrainingFolder, recipe: Recipe, without: Collection[str], progress: RunProgress, halvings: list[str]
+) -> None:
     with progress.step(0, "Reading pairs", 1) as report:
         data = _data(recipe, report)
         folder.check_data(data.pairs)
@@ -116,7 +123,7 @@ def _train(folder: TrainingFolder, recipe: Recipe, without: Collection[str], pro
         if not folder.result.exists():
             with finished_as(folder.result) as part:
                 learner.save(fitted.parameters, part)
-    notes = [*data.notes, *encoder.notes]
+    notes = [*data.notes, *encoder.notes, *halvings]
     folder.update(notes=notes, **_outcome(task, len(left_out), fitted), finished_at=now())
     (folder.path / CHECKPOINT).unlink(missing_ok=True)
 

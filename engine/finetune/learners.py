@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
@@ -21,6 +21,7 @@ from engine.directional.encoders import KINDS, embed
 from engine.errors import ModelError
 from engine.finetune.recipe import Recipe
 from engine.inputs import EncoderInputs
+from engine.memory import whole_if_it_fits
 from engine.models import model_hash
 from engine.models.interface import DualEncoder
 from engine.models.lora import LoraAdapter, new_adapter
@@ -110,14 +111,31 @@ class EncoderLearner:
     @torch.no_grad()
     def features(self, parameters: Parameters, rows: Tensor) -> Features:
         """Unit features of the pairs in these rows, without a graph."""
-        return self._features(parameters, rows)
+        towers, found = self.towers, {}
+        for kind in KINDS:
+            if not towers.read_by[kind]:
+                found[kind] = towers.features(kind, rows)
+                continue
+            parts = []
+
+            def add(part: slice, inputs: Any, kind: str = kind, parts: list[Tensor] = parts) -> None:
+                parts.append(embed(towers.inputs.encoder, towers.parametrization, kind, inputs, parameters))
+
+            towers.inputs.in_chunks_that_fit(kind, rows, towers.chunk_size, add)
+            found[kind] = torch.cat(parts)
+        return self._as_features(found, parameters)
 
     def gradient(
         self, parameters: Parameters, rows: Tensor, loss: ContrastiveLoss, factor: Tensor
     ) -> tuple[Tensor, Parameters]:
         """Σ pair losses and the gradient of `factor` times it; two passes where the batch is larger than a chunk."""
-        if len(rows) <= self.towers.chunk_size:
-            return _by_autograd(parameters, loss, factor, lambda leaves: self._features(leaves, rows))
+        at_once = whole_if_it_fits(
+            len(rows),
+            self.towers.chunk_size,
+            lambda: _by_autograd(parameters, loss, factor, lambda leaves: self._with_graph(leaves, rows)),
+        )
+        if at_once is not None:
+            return at_once
         known = self.features(parameters, rows)
         parts = {"text": known.text, "image": known.image}
         parts |= {"log_logit_scale": known.log_logit_scale, "logit_bias": known.logit_bias}
@@ -133,18 +151,18 @@ class EncoderLearner:
         """Write the adapter, or the whole model with these weights."""
         save_towers(replace(self.towers, parameters=parameters), folder)
 
-    def _features(self, parameters: Parameters, rows: Tensor) -> Features:
+    def _with_graph(self, parameters: Parameters, rows: Tensor) -> Features:
         towers, found = self.towers, {}
         for kind in KINDS:
             if not towers.read_by[kind]:
                 found[kind] = towers.features(kind, rows)
                 continue
-            parts = [
-                embed(towers.inputs.encoder, towers.parametrization, kind, inputs, parameters)
-                for _, inputs in towers.inputs.chunks(kind, rows, towers.chunk_size)
-            ]
-            found[kind] = torch.cat(parts)
-        known = {**towers.temperature, **parameters}
+            _, inputs = next(towers.inputs.chunks(kind, rows, len(rows)))
+            found[kind] = embed(towers.inputs.encoder, towers.parametrization, kind, inputs, parameters)
+        return self._as_features(found, parameters)
+
+    def _as_features(self, found: dict[str, Tensor], parameters: Parameters) -> Features:
+        known = {**self.towers.temperature, **parameters}
         return Features(found["text"], found["image"], known["log_logit_scale"], known["logit_bias"])
 
 
@@ -204,10 +222,13 @@ def _cached_heads(recipe: Recipe, encoder: DualEncoder, inputs: EncoderInputs, r
     rows, found = torch.arange(len(inputs.images)), {}
     for kind, tower in (("text", encoder.penultimate_texts), ("image", encoder.penultimate_images)):
         parts = []
-        for part, prepared in inputs.chunks(kind, rows, recipe.chunk_size):
+
+        def add(part: slice, prepared: Any, kind: str = kind, tower: Any = tower, parts: list = parts) -> None:
             parts.append(tower(prepared))
             if kind == "image":
                 report(part.stop, len(rows))
+
+        inputs.in_chunks_that_fit(kind, rows, recipe.chunk_size, add)
         found[kind] = torch.cat(parts)
     return HeadsSource(
         recipe.model, encoder.heads, found["image"], found["text"], found["text"][:0],

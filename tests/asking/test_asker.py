@@ -15,7 +15,7 @@ from engine.asking.asker import Asker, ask
 from engine.errors import ConfigError, ModelError, RunFolderPartial
 from engine.pairs import RejectedImage, picture_bytes
 from engine.pipeline import run
-from engine.runs import RunFolder
+from engine.runs import FORMAT_VERSION, RunFolder, write_json
 from engine.scoring import TRACE_SCORES, traces_table
 
 
@@ -208,6 +208,7 @@ def test_runs_that_cannot_be_asked_say_why(tmp_path: Path, exact_run: RunFolder)
         folder = tmp_path / "run"
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(config, encoding="utf-8")
+        write_json(folder / "record.json", {"format_version": FORMAT_VERSION})
         with pytest.raises(ConfigError, match=words):
             check_askable(RunFolder.open(folder))
         with pytest.raises(ConfigError, match=words):

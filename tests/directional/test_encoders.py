@@ -223,7 +223,7 @@ def test_half_precision_is_never_differenced_unasked(folder: Path, monkeypatch: 
 
 
 def test_an_expression_that_matches_nothing_is_refused_with_examples(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="Names look like"):
+    with pytest.raises(ConfigError, match="matches names such as"):
         source_of(config_of(folder, "hf", "no_such_layer"), folder)
 
 

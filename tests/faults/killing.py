@@ -9,12 +9,15 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELOADED = [
@@ -34,6 +37,7 @@ PRELOADED = [
     "faults.killing",
 ]
 LONGEST_SECONDS = 120
+tqdm.set_lock(threading.RLock())  # its lock between processes would be left behind by each that is killed
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 

@@ -46,16 +46,16 @@ def changed(run: RunFolder, name: str, folder: Path) -> RunFolder:
     copy = RunFolder(run.path.with_name(name))
     shutil.copytree(run.path, copy.path)
     pairs = copy.table("pairs")
-    pairs["source"] = str(folder / "pairs.csv")
+    pairs["images"] = str(folder)
     write_table(copy.path / "pairs.parquet", pairs)
     return copy
 
 
 def test_pictures_of_an_own_run_are_read_also_from_a_copy(own: RunFolder, tmp_path: Path) -> None:
-    source = own.table("pairs")["source"][0]
-    assert may_be_read(own, source)
+    place = own.table("pairs")["images"][0]
+    assert may_be_read(own, place)
     shutil.copytree(own.path, tmp_path / "runs" / "copy")
-    assert may_be_read(RunFolder(tmp_path / "runs" / "copy"), source)
+    assert may_be_read(RunFolder(tmp_path / "runs" / "copy"), place)
 
 
 def test_a_strangers_run_gets_its_own_small_pictures_and_nothing_of_this_machine(
@@ -66,12 +66,12 @@ def test_a_strangers_run_gets_its_own_small_pictures_and_nothing_of_this_machine
     (mine / name).parent.mkdir(parents=True)
     Image.new("RGB", (700, 10), "red").save(mine / name, "PNG")
     strange = changed(own, "strange", mine)
-    assert not may_be_read(strange, str(mine / "pairs.csv"))
+    assert not may_be_read(strange, str(mine))
     assert width_of(strange) != 700
     monkeypatch.setenv("ECIF_DATA", str(mine))
-    assert may_be_read(strange, str(mine / "pairs.csv"))
-    assert not may_be_read(strange, f"{mine}/../data/pairs.csv")
-    assert not may_be_read(strange, str(tmp_path / "minefield" / "pairs.csv"))
+    assert may_be_read(strange, str(mine))
+    assert not may_be_read(strange, f"{mine}/../data")
+    assert not may_be_read(strange, str(tmp_path / "minefield"))
     (strange.path / "record.json").touch()  # another revision: nothing kept is shown
     assert width_of(strange) == 700
 
@@ -96,7 +96,7 @@ def test_the_pair_page_says_why_its_picture_is_small(runs_dir: Path) -> None:
     pairs = run.table("pairs")
     said = words_on(open_page("pair", pair=pairs["pair_id"][0]))
     assert SMALL_ONLY not in said
-    write_table(run.path / "pairs.parquet", pairs.assign(source="/etc/pairs.csv"))
+    write_table(run.path / "pairs.parquet", pairs.assign(images="/etc"))
     run.update_record(touched=True)
     app = open_page("pair", pair=pairs["pair_id"][0])
     assert not app.exception and SMALL_ONLY in words_on(app)
