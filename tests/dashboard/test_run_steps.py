@@ -8,7 +8,7 @@ import pytest
 from dashboard import jobs
 from dashboard.run_steps import expected_seconds, left_in_words, share_done, steps_of
 from engine.estimates import Estimate, to_json
-from engine.runs import RunFolder, write_json
+from engine.runs import FORMAT_VERSION, RunFolder, write_json
 
 TITLES = {"pairs": "Reading pairs", "features": "Embedding", "scores": "Scoring"}
 PROGRESS = {"state": "running", "steps": TITLES, "step_name": "features", "step": "Embedding", "done": 1, "total": 4,
@@ -44,7 +44,7 @@ def test_a_run_of_a_terminal_is_judged_by_an_earlier_one(runs_dir: Path, sample_
     now = RunFolder(runs_dir / "now-00000000")
     now.path.mkdir()
     (now.path / "config.json").write_text(sample_run.config.to_json())
-    write_json(now.path / "record.json", {"format_version": 1, **RECORD})
+    write_json(now.path / "record.json", {"format_version": FORMAT_VERSION, **RECORD})
     said = {**PROGRESS, "step_started_at": time.time()}
     write_json(now.path / "progress.json", said)
     assert left_in_words(now, expected_seconds(now, None, runs_dir)) == "the time left is not known yet"

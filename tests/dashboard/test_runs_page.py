@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import jobs
 from engine.estimates import Estimate
 from engine.processes import birth
-from engine.runs import RunFolder, write_json
+from engine.runs import FORMAT_VERSION, RunFolder, write_json
 
 TITLES = {"pairs": "Reading pairs", "features": "Embedding images and captions", "scores": "Scoring every pair"}
 
@@ -28,7 +28,7 @@ def unfinished(runs_dir: Path, sample_run: RunFolder) -> RunFolder:
     run = RunFolder(runs_dir / "second-00000000")
     run.path.mkdir()
     (run.path / "config.json").write_text(sample_run.config.to_json())
-    write_json(run.path / "record.json", {"format_version": 1, "created_at": "2026-01-01T10:00:00+00:00",
+    write_json(run.path / "record.json", {"format_version": FORMAT_VERSION, "created_at": "2026-01-01T10:00:00+00:00",
                "counts": {"train": 1198}, "steps": {"pairs": {"seconds": 2.0}}})  # fmt: skip
     return run
 
