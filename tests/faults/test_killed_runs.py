@@ -21,23 +21,30 @@ KILLS_OF_A_CHAIN = 12
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, float, Path]:
-    """The undisturbed run, its seconds, and the log beside which its changes stand."""
+    """The undisturbed run, its seconds, and the log beside which its changes stand; the same twice."""
     folder = tmp_path_factory.mktemp("whole")
     small_table(folder, 48, 12, 12)
-    config = small_config(folder)
-    (folder / "config").write_text(config.to_json())
-    (folder / "runs").mkdir()
-    seconds = []
-    for log in (folder / "first", folder / "log"):  # the first one warms up
-        began = time.monotonic()
-        finished(start("run", str(folder / "config"), log=log, watched=folder / "runs"), log)
-        seconds.append(time.monotonic() - began)
-        (run,) = list_runs(folder / "runs")
-        if log.name == "first":
-            (folder / "cold").mkdir()
-            run.path.rename(folder / "cold" / run.run_id)
-    assert digests(folder / "cold" / run.run_id) == digests(run.path)
-    return run, seconds[-1], folder / "log"
+    first, _, _ = undisturbed(folder, "cold")
+    run, seconds, log = undisturbed(folder, "warm")
+    assert digests(first.path) == digests(run.path)
+    return run, seconds, log
+
+
+@pytest.fixture(scope="module")
+def cross_fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, float, Path]:
+    """A run of as many pairs as cross-fitting needs: its step keeps files of its own."""
+    folder = tmp_path_factory.mktemp("cross_fitted")
+    small_table(folder, 104, 16, 16)
+    return undisturbed(folder, "runs")
+
+
+def undisturbed(folder: Path, name: str) -> tuple[RunFolder, float, Path]:
+    """A run that nobody disturbs, its seconds, and its log."""
+    runs_dir, log, began = folder / name, folder / f"{name}.log", time.monotonic()
+    runs_dir.mkdir()
+    (folder / "config").write_text(small_config(folder, out=str(runs_dir)).to_json())
+    finished(start("run", str(folder / "config"), log=log, watched=runs_dir), log)
+    return list_runs(runs_dir)[0], time.monotonic() - began, log
 
 
 def wreck(whole: RunFolder, folder: Path) -> Wreck:
@@ -61,8 +68,10 @@ def test_killed_at_many_random_moments_a_run_resumes_with_the_same_scores(whole,
     assert len(set(kills)) >= 3  # early and late, however busy the machine is
 
 
-def test_killed_before_and_after_every_file_gets_its_name_a_run_resumes_with_the_same_scores(whole, tmp_path) -> None:
-    run, _, log = whole
+def test_killed_before_and_after_every_file_gets_its_name_a_run_resumes_with_the_same_scores(
+    cross_fitted, tmp_path: Path
+) -> None:
+    run, _, log = cross_fitted
     renamed = dict.fromkeys(name for event, name in changes_of(log) if event == "os.rename")
     named = [
         name for name in renamed if ".webp." not in name
