@@ -11,8 +11,8 @@ from engine.errors import EcifError
 
 MOST_CHARACTERS = 300
 ACTS = (
-    "add|ask|change|check|choose|compare|convert|copy|decompress|delete|download|enter|export|fetch|fill|finish|free|give"
-    "|import|install|leave|list|make|mend|name|narrow|pip|point|put|rename|report|restore|run|save|say|see|shorten|start"
+    "add|ask|change|check|choose|compare|convert|copy|decompress|delete|download|end|enter|export|fetch|fill|finish|free|give"
+    "|import|install|leave|list|make|mend|name|narrow|pip|point|put|rename|report|restore|run|save|say|see|set|shorten|start"
     "|store|study|take|train|try|use|wait|write"
 )
 """what a sentence about what to do begins with"""
