@@ -40,6 +40,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         (Path(tempfile.gettempdir()) / f"ecif-tests-{uid}.{name}").unlink(missing_ok=True)
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how many broken files were tried, and of which kinds."""
+    reports = [one for some in terminalreporter.stats.values() for one in some if getattr(one, "when", "") == "call"]
+    cases = {kind: count for one in reports for name, value in one.user_properties if name == "cases"
+             for kind, count in value.items()}  # fmt: skip
+    for kind, count in sorted(cases.items()):
+        terminalreporter.write_line(f"{count:7,} cases: {kind}")
+    if cases:
+        terminalreporter.write_line(f"{sum(cases.values()):7,} cases in all")
+
+
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory):
     """The finished run of `ecif demo`, computed once for all tests that only read it, in whichever process."""

@@ -258,3 +258,7 @@ def test_lists_of_ids_come_back_as_they_were(ids, quick_folder, cases) -> None:
     cases["lists of ids written and read"] += 1
     write_pair_ids(quick_folder / "round.csv", ids)
     assert read_pair_ids(quick_folder / "round.csv") == ids
+
+
+def test_enough_was_tried(number_of_cases: int) -> None:
+    assert number_of_cases >= 8_000

@@ -145,3 +145,7 @@ def test_no_path_of_any_characters_leads_out_of_the_folder(fenced: Path, cases) 
         led_to(fenced, image)
 
     check()
+
+
+def test_enough_was_tried(number_of_cases: int) -> None:
+    assert number_of_cases >= 14_000

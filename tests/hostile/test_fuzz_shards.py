@@ -129,3 +129,7 @@ def test_patterns_of_any_kind(pieces, tmp_path_factory, cases) -> None:
         return
     assert found and len(set(found)) == len(found)
     assert all(one.path.exists() for one in found)
+
+
+def test_enough_was_tried(number_of_cases: int) -> None:
+    assert number_of_cases >= 3_000

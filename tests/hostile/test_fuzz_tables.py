@@ -249,3 +249,7 @@ def test_whole_tables_go_all_the_way(folder, cases) -> None:
         for table in (found.pairs, found.rejects):
             table.to_parquet(folder / "written.parquet")
             table.to_csv(folder / "written.csv")
+
+
+def test_enough_was_tried(number_of_cases: int) -> None:
+    assert number_of_cases >= 15_000
