@@ -98,7 +98,8 @@ class TransformersDualEncoder:
         )
         # A text that fills the limit may have been cut: only those are tokenized again to know.
         full = (tokens["attention_mask"].sum(1) == limit).nonzero().flatten().tolist()
-        lengths = self._tokenizer([texts[i] for i in full])["input_ids"] if full else []
+        again = {"truncation": True, "max_length": limit + 1}  # one more token is enough to know, whatever the length
+        lengths = self._tokenizer([texts[i] for i in full], **again)["input_ids"] if full else []
         names = ("input_ids",) if self._is_siglip else ("input_ids", "attention_mask")
         return {n: tokens[n].to(self._device) for n in names}, sum(len(ids) > limit for ids in lengths)
 
@@ -167,6 +168,7 @@ def _load(source: str) -> tuple[nn.Module, Any, Any, tuple[str, ...]]:
         ModelError: if one of them cannot be read.
     """
     from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
     folder = Path(source).expanduser()
     if folder.is_dir():
@@ -174,6 +176,7 @@ def _load(source: str) -> tuple[nn.Module, Any, Any, tuple[str, ...]]:
     elif source.startswith((".", "~", "/")):
         raise ModelError("a model folder", f"nothing at {source}", "Check --model.")
     safely = {"trust_remote_code": False}
+    disable_progress_bar()  # the bars of a run are enough
     try:
         model, found = AutoModel.from_pretrained(  # what does not fit is named below, not drawn at random
             source, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **safely
