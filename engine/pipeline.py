@@ -138,8 +138,10 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
     pairs = found.pairs.astype(dict.fromkeys(REPEATED_COLUMNS, "str"))  # every reader gets texts
-    write_table(folder.path / "pairs.parquet", pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
-    remember(folder.path / "pairs.parquet")
+    pairs = pairs.assign(**{name: odd[name].to_numpy() for name in odd})
+    with finished_as(folder.path / "pairs.parquet") as part:
+        pairs.to_parquet(part, index=False)
+        remember(part)  # before the table gets its name: a run killed in between would never be known
 
 
 def _cut_batches(folder: RunFolder, report: Report) -> None:
