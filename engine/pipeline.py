@@ -17,7 +17,7 @@ import pandas as pd
 from rich.console import Console
 
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
-from engine.config import LEAST_PAIRS, RunConfig
+from engine.config import LEAST_PAIRS, RunConfig, absolute_path
 from engine.errors import BatchesError, PairsError
 from engine.locks import locked_folder
 from engine.made_here import remember
@@ -281,7 +281,7 @@ def _draw_map(folder: RunFolder, report: Report) -> None:
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
-    values = {name: str(Path(value).resolve()) for name in PATH_FIELDS if (value := getattr(config, name))}
+    values = {name: absolute_path(value) for name in PATH_FIELDS if (value := getattr(config, name))}
     kind, source = split_spec(config.model)
     if Path(source).is_dir():
         values["model"] = f"{kind}:{Path(source).resolve()}"
