@@ -18,14 +18,14 @@ from rich.console import Console
 
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
 from engine.config import LEAST_PAIRS, RunConfig, absolute_path
-from engine.errors import BatchesError, PairsError
+from engine.errors import BatchesError, ConfigError, PairsError
 from engine.locks import locked_folder
 from engine.made_here import remember
 from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.pair_set import REPEATED_COLUMNS
-from engine.pairs.sources import data_hashes, title_of
+from engine.pairs.sources import data_hashes, sources, title_of
 from engine.progress import RunProgress
 from engine.run_record import add_cost, add_notes, add_start, first_record, now
 from engine.runs import (
@@ -288,6 +288,17 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, **values)
 
 
+def _check_out(out: str, spec: str) -> None:
+    """Refuse runs inside a folder that is read as a whole: their small pictures would be pairs of the next run."""
+    for source in sources(spec):
+        if source.path.is_dir() and Path(out).resolve().is_relative_to(source.path.resolve()):
+            raise ConfigError(
+                "an --out folder outside of the data set",
+                f"{out} inside {source.path}",
+                "Choose another folder with --out: runs would become a part of the data.",
+            )
+
+
 def _hash_tables(config: RunConfig) -> str:
     digest = hashlib.sha256()
     for name in TABLE_FIELDS:
@@ -296,6 +307,7 @@ def _hash_tables(config: RunConfig) -> str:
             continue
         try:
             if name in DATA_FIELDS:
+                _check_out(config.out, path)
                 digest.update(b"".join(data_hashes(path)))
                 continue
             with Path(path).open("rb") as file:
