@@ -232,6 +232,15 @@ class RunConfig:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def absolute_path(path: str) -> str:
+    """A path or pattern as it is read from any working directory.
+
+    The last part stays what it is, also where it is a link: its name says the format, and pictures lie beside it.
+    """
+    given = Path(path)
+    return str(given.resolve() if given.name == ".." else given.parent.resolve() / given.name)
+
+
 def help_of(name: str) -> str:
     """The help text of one field."""
     return next(f.metadata["help"] for f in dataclasses.fields(RunConfig) if f.name == name)

@@ -143,8 +143,9 @@ def _embed_images(
     rows, parts = list(pairs.itertuples(index=False)), []
 
     def encode(part: slice, images: list[Image.Image]) -> None:
-        parts.append(model.penultimate_images(model.prepare_images(images)).cpu().numpy())
+        found = model.penultimate_images(model.prepare_images(images)).cpu().numpy()
         report(part.stop, len(rows))
+        parts.append(found)  # last: a chunk that fails leaves nothing behind
 
     in_chunks_that_fit(len(rows), chunk_size, partial(_decoded, rows), encode)
     return np.concatenate(parts)
@@ -166,7 +167,7 @@ def _decode(row: object) -> Image.Image:
 
 
 def _embed_texts(model: DualEncoder, texts: list[str], chunk_size: int) -> tuple[np.ndarray, int]:
-    parts, cut = [], []
+    parts = []
 
     def tokenized(first: int, size: int) -> Iterator[tuple[slice, tuple[Any, int]]]:
         for start in range(first, len(texts), size):
@@ -175,8 +176,7 @@ def _embed_texts(model: DualEncoder, texts: list[str], chunk_size: int) -> tuple
 
     def encode(part: slice, given: tuple[Any, int]) -> None:
         tokens, too_long = given
-        parts.append(model.penultimate_texts(tokens).cpu().numpy())
-        cut.append(too_long)
+        parts.append((model.penultimate_texts(tokens).cpu().numpy(), too_long))
 
     in_chunks_that_fit(len(texts), chunk_size, tokenized, encode)
-    return np.concatenate(parts), sum(cut)
+    return np.concatenate([features for features, _ in parts]), sum(too_long for _, too_long in parts)

@@ -17,15 +17,15 @@ import pandas as pd
 from rich.console import Console
 
 from engine.batches import BatchSegmentation, read_segmentations, seeded_segmentations, segmentations_table
-from engine.config import LEAST_PAIRS, RunConfig
-from engine.errors import BatchesError, PairsError
+from engine.config import LEAST_PAIRS, RunConfig, absolute_path
+from engine.errors import BatchesError, ConfigError, PairsError
 from engine.locks import locked_folder
 from engine.made_here import remember
 from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.pair_set import REPEATED_COLUMNS
-from engine.pairs.sources import data_hashes, title_of
+from engine.pairs.sources import data_hashes, sources, title_of
 from engine.progress import RunProgress
 from engine.run_record import add_cost, add_notes, add_start, first_record, now
 from engine.runs import (
@@ -138,8 +138,10 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
     pairs = found.pairs.astype(dict.fromkeys(REPEATED_COLUMNS, "str"))  # every reader gets texts
-    write_table(folder.path / "pairs.parquet", pairs.assign(**{name: odd[name].to_numpy() for name in odd}))
-    remember(folder.path / "pairs.parquet")
+    pairs = pairs.assign(**{name: odd[name].to_numpy() for name in odd})
+    with finished_as(folder.path / "pairs.parquet") as part:
+        pairs.to_parquet(part, index=False)
+        remember(part)  # before the table gets its name: a run killed in between would never be known
 
 
 def _cut_batches(folder: RunFolder, report: Report) -> None:
@@ -279,11 +281,22 @@ def _draw_map(folder: RunFolder, report: Report) -> None:
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
-    values = {name: str(Path(value).resolve()) for name in PATH_FIELDS if (value := getattr(config, name))}
+    values = {name: absolute_path(value) for name in PATH_FIELDS if (value := getattr(config, name))}
     kind, source = split_spec(config.model)
     if Path(source).is_dir():
         values["model"] = f"{kind}:{Path(source).resolve()}"
     return dataclasses.replace(config, **values)
+
+
+def _check_out(out: str, spec: str) -> None:
+    """Refuse runs inside a folder that is read as a whole: their small pictures would be pairs of the next run."""
+    for source in sources(spec):
+        if source.path.is_dir() and Path(out).resolve().is_relative_to(source.path.resolve()):
+            raise ConfigError(
+                "an --out folder outside of the data set",
+                f"{out} inside {source.path}",
+                "Choose another folder with --out: runs would become a part of the data.",
+            )
 
 
 def _hash_tables(config: RunConfig) -> str:
@@ -294,6 +307,7 @@ def _hash_tables(config: RunConfig) -> str:
             continue
         try:
             if name in DATA_FIELDS:
+                _check_out(config.out, path)
                 digest.update(b"".join(data_hashes(path)))
                 continue
             with Path(path).open("rb") as file:

@@ -1,10 +1,11 @@
 """The configuration refuses what cannot work and survives a round trip."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig
+from engine.config import RunConfig, absolute_path
 from engine.errors import ConfigError
 
 
@@ -15,6 +16,17 @@ def config(**kwargs: object) -> RunConfig:
 def test_json_reads_back_the_same() -> None:
     one = config(templates=("a {}", "the {}"), damping=0.5, batch_size=7)
     assert RunConfig.from_json(one.to_json()) == one
+
+
+def test_a_path_is_absolute_and_a_link_to_a_file_keeps_its_own_name_and_place(tmp_path: Path, monkeypatch) -> None:
+    for name in ("blobs", "snapshot", "here"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "blobs" / "9f86d081").touch()
+    (tmp_path / "snapshot" / "pairs.csv").symlink_to("../blobs/9f86d081")  # as the hub's own cache has it
+    monkeypatch.chdir(tmp_path / "here")
+    assert absolute_path("../snapshot/pairs.csv") == str(tmp_path / "snapshot" / "pairs.csv")
+    assert absolute_path("../shards/{0..9}-*.tar") == str(tmp_path / "shards" / "{0..9}-*.tar")
+    assert (absolute_path("."), absolute_path("..")) == (str(tmp_path / "here"), str(tmp_path))
 
 
 def test_every_field_has_a_text() -> None:

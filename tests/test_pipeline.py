@@ -16,7 +16,7 @@ from oracles import Problem
 from small_data import small_config, small_table
 
 from engine.config import RunConfig
-from engine.errors import BatchesError, RunFolderError
+from engine.errors import BatchesError, ConfigError, RunFolderError
 from engine.pipeline import run
 from engine.runs import TABLES, RunFolder, is_wrong, list_runs
 from engine.study import load_study
@@ -48,6 +48,16 @@ COLUMNS = {
     "neighbours": {"pair_id", "kind", "other_pair_id", "similarity", "rank"},
     "map": {"pair_id", "kind", "x", "y"},
 }
+
+
+def test_runs_inside_a_folder_that_is_read_as_a_whole_are_refused(tmp_path: Path, monkeypatch) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "1.png").touch()
+    monkeypatch.chdir(tmp_path / "set")
+    with pytest.raises(ConfigError, match=r"outside of the data set, got ecif_runs inside \."):
+        run(RunConfig(pairs=".", model="hf:model"))
+    assert sorted(path.name for path in Path().iterdir()) == ["cat", "dog"]
 
 
 def scores(folder: RunFolder) -> pd.DataFrame:

@@ -120,8 +120,9 @@ class EncoderTowers:
 
         def fill(part: slice, inputs: Any) -> None:
             fresh = self._embed(kind, inputs, self.parameters)
-            values = cache.values.setdefault(kind, fresh.new_zeros(size, fresh.shape[1]))
-            values[missing[part]] = fresh
+            if kind not in cache.values:  # as large as all chunks together: made once
+                cache.values[kind] = fresh.new_zeros(size, fresh.shape[1])
+            cache.values[kind][missing[part]] = fresh
             known[missing[part]] = True
 
         self.inputs.in_chunks_that_fit(kind, missing, self.chunk_size, fill)

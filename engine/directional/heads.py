@@ -148,7 +148,10 @@ class HeadsFeatureMap:
         def add(part: slice, rows: Tensor) -> None:
             unit, norm = _unit(rows, weight, bias)
             gradient = _tangent_to_sphere(cotangent[:, part], unit, norm).transpose(1, 2) @ rows
-            total.append(total.pop().add_(gradient) if total else gradient)
+            if total:
+                total[0].add_(gradient)
+            else:
+                total.append(gradient)
 
         self._chunkwise(inputs, add)
         return total[0] if total else cotangent.new_zeros(len(cotangent), *weight.shape)

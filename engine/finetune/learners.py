@@ -224,9 +224,10 @@ def _cached_heads(recipe: Recipe, encoder: DualEncoder, inputs: EncoderInputs, r
         parts = []
 
         def add(part: slice, prepared: Any, kind: str = kind, tower: Any = tower, parts: list = parts) -> None:
-            parts.append(tower(prepared))
+            features = tower(prepared)
             if kind == "image":
                 report(part.stop, len(rows))
+            parts.append(features)  # last: a chunk that fails leaves nothing behind
 
         inputs.in_chunks_that_fit(kind, rows, recipe.chunk_size, add)
         found[kind] = torch.cat(parts)

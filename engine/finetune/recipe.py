@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.config import RunConfig, help_of
+from engine.config import RunConfig, absolute_path, help_of
 from engine.errors import ConfigError
 from engine.models import split_spec
 
@@ -124,7 +124,7 @@ class Recipe:
     def with_absolute_paths(self) -> Recipe:
         """The same recipe, readable from any working directory."""
         values = {
-            name: str(Path(value).resolve())
+            name: absolute_path(value)
             for name in ("pairs", "validation", "images", "adapter", "out")
             if (value := getattr(self, name))
         }

@@ -34,7 +34,7 @@ RANGE = re.compile(r"(\d{1,15})\.\.(\d{1,15})")
 SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A file, or a folder that one reader reads as a whole."""
 
@@ -62,7 +62,11 @@ def sources(spec: str | Path) -> list[Source]:
             "files on this machine", f"the address {text}", "Nothing is fetched: download the data set first."
         )
     paths = [Path(text)] if _exists(text) else _matched(text)
-    return sorted({source for path in paths for source in _of_path(path)})
+    found: dict[Path, Source] = {}
+    for source in (source for path in paths for source in _of_path(path)):
+        if source.split or source.path not in found:  # a table that is also meant by itself keeps its folder's split
+            found[source.path] = source
+    return [found[path] for path in sorted(found)]
 
 
 def title_of(spec: str | Path) -> str:
@@ -76,11 +80,15 @@ def title_of(spec: str | Path) -> str:
 def data_hashes(spec: str | Path) -> Iterator[bytes]:
     """SHA-256 of everything that is meant: of files the bytes; of folders the names and sizes, and bytes but pictures'.
 
+    The split that a file's folder says goes before it: renaming the folder changes the data set.
+
     Raises:
         PairsError: as `sources`.
         OSError: if a file cannot be read.
     """
     for source in sources(spec):
+        if source.split:
+            yield hashlib.sha256(source.split.encode()).digest()
         yield _folder_hash(source.path) if source.path.is_dir() else _file_hash(source.path)
 
 

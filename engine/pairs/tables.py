@@ -54,7 +54,7 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
         ) from error
     parts: dict[str, list[Row]] = {}
     columns: dict[str, str] = {}
-    known: dict[str, list[Source]] = {}
+    known: dict[str, set[Source]] = {}
     empty, elsewhere = [], dict[str, None]()
     for source in given:
         rows, found = read_rows(source.path, options)
@@ -63,7 +63,7 @@ def read_tables(spec: str | Path, options: ReadOptions | None = None) -> Tables:
         parts.setdefault(source.split or "train", []).extend(rows)
         columns = {**found, **columns}
         for meaning in found:
-            known.setdefault(meaning, []).append(source)
+            known.setdefault(meaning, set()).add(source)
         empty += [] if rows else [source]
         own = {str(source.path), str(source.path.parent), (options or ReadOptions()).images}
         places = dict.fromkeys(row.images for row in rows)
@@ -92,11 +92,11 @@ def _without_rows(empty: list[Source], given: list[Source]) -> list[str]:
     return [f"{len(empty)} of {len(given)} files have no rows: {_first(empty)}."] if empty else []
 
 
-def _without_column(known: Mapping[str, list[Source]], given: list[Source]) -> list[str]:
+def _without_column(known: Mapping[str, set[Source]], given: list[Source]) -> list[str]:
     found = []
     for meaning, those in known.items():
         if len(those) < len(given):
-            others = sorted(set(given) - set(those))
+            others = [source for source in given if source not in those]
             found.append(f"{len(others)} of {len(given)} files have no column for the {meaning}: {_first(others)}.")
     return found
 

@@ -15,6 +15,7 @@ import torch
 from small_data import small_config
 from tiny_models import adapter_run, hf_clip, picture_table
 
+from engine import embedding
 from engine.cli import main
 from engine.directional import encoders, heads
 from engine.directional.derivatives import choose_way
@@ -81,6 +82,25 @@ def test_what_is_no_shortage_is_not_tried_again_and_one_row_that_does_not_fit_is
 
     with pytest.raises(OutOfMemory, match="Expected enough memory, got 'MemoryError'"):
         in_chunks_that_fit(8, 8, slices(8), hopeless)
+
+
+def test_a_chunk_whose_progress_does_not_fit_gives_its_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model:
+        def prepare_images(self, images: list[float]) -> torch.Tensor:
+            return torch.tensor(images)[:, None]
+
+        def penultimate_images(self, inputs: torch.Tensor) -> torch.Tensor:
+            return inputs
+
+    shortages = [MemoryError()]
+
+    def report(done: int, total: int) -> None:
+        if done > MOST and shortages:
+            raise shortages.pop()
+
+    monkeypatch.setattr(embedding, "_decode", lambda row: row.number)
+    found = embedding._embed_images(Model(), pd.DataFrame({"number": np.arange(11.0)}), 4, report)
+    assert found[:, 0].tolist() == list(range(11)) and not shortages
 
 
 def too_large(value: torch.Tensor, most: int = MOST) -> torch.Tensor:

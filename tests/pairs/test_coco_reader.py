@@ -98,6 +98,20 @@ def test_pictures_are_found_beside_the_file_and_where_the_original_has_them(capt
     assert check_pairs(elsewhere, ReadOptions(images=str(tmp_path / "val2017"))).accepted == 1
 
 
+def test_pictures_are_found_from_the_folder_of_the_file_too(captions, monkeypatch):
+    path = captions([{"image_id": 1, "caption": "a"}], name="annotations/captions_val2017.json")
+    for here, name in ((path.parent, path.name), (path.parent.parent / "val2017", f"../annotations/{path.name}")):
+        monkeypatch.chdir(here)
+        assert check_pairs(name).accepted == 1
+
+
+@pytest.mark.parametrize("name", ["captions_.json", "_captions.json", "captions_..json", "captions_.._.json"])
+def test_no_name_of_a_file_means_the_folder_above(name, captions, picture, tmp_path):
+    picture("1.png", 5)
+    listed = [{"id": 1, "file_name": "1.png"}]
+    assert check_pairs(captions([{"image_id": 1, "caption": "a"}], listed, f"annotations/{name}")).accepted == 0
+
+
 def test_a_folder_that_is_named_goes_before_the_one_that_was_found(captions, picture, tmp_path):
     picture("mine/1.png", 77)
     path = captions([{"image_id": 1, "caption": "a"}])

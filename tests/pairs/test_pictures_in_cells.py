@@ -94,6 +94,14 @@ def test_parquet_of_the_hub_gives_the_pairs_that_a_table_gives(tmp_path, data_se
         assert list(pool.map(picture_bytes, found.pairs["images"], found.pairs["image"])) == drawn
 
 
+def test_classes_have_their_names_where_pictures_are_files_too(tmp_path, drawn, expected):
+    features = datasets.Features({**FEATURES, "image": datasets.Value("string")})
+    columns = {name: expected[name].tolist() for name in ("image", "caption", "label")}
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "0.parquet")
+    found = read_pair_table(tmp_path / "0.parquet")
+    assert found.pairs["label"].tolist() == columns["label"] and not len(found.rejects)
+
+
 @pytest.mark.parametrize("name", ["image", "jpg", "path", "Picture"])
 def test_plain_bytes_in_a_column_are_pictures(tmp_path, drawn, expected, name):
     columns = {name: drawn, "caption": expected["caption"].tolist(), "label": expected["label"].tolist()}

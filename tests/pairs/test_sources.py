@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import PairsError
 from engine.pairs import sources as sources_module
-from engine.pairs.sources import Source, sources, title_of
+from engine.pairs.sources import Source, data_hashes, sources, title_of
 
 
 @pytest.fixture
@@ -141,6 +141,20 @@ def test_the_metadata_of_splits_knows_its_split(files):
         Source(Path("d/train/metadata.csv"), "train"),
         Source(Path("d/val/metadata.csv"), "validation"),
     ]
+
+
+def test_a_table_that_is_meant_by_itself_and_by_its_folder_is_read_once_with_its_split(files):
+    files("d/train/metadata.csv", "d/test/metadata.csv")
+    assert sources("{d,d/train,d/train/metadata.csv}") == sources("{d/train,d}") == sources("d")
+
+
+def test_the_hashes_tell_a_split_from_another(files):
+    files("d/train/metadata.csv", "d/test/metadata.csv")
+    before = list(data_hashes("d"))
+    Path("d/test").rename("d/validation")
+    assert list(data_hashes("d")) != before
+    Path("d/validation").rename("d/test")
+    assert list(data_hashes("d")) == before
 
 
 def test_a_split_with_pictures_and_no_metadata_is_not_passed_over(files):

@@ -85,6 +85,18 @@ def test_a_table_is_known_by_its_bytes_only(own: RunFolder, tmp_path: Path) -> N
     assert known_tables().stat().st_mode & 0o077 == 0
 
 
+def test_a_table_is_known_before_the_step_counts_as_finished(own: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own.path / "pairs.parquet").unlink()
+
+    def killed(table: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.pipeline.remember", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _read_pairs(own, lambda done, of: None)
+    assert not own.has("pairs.parquet")
+
+
 def test_without_a_place_to_remember_a_run_goes_on(own: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     remember(own.path / "pairs.parquet")

@@ -31,10 +31,6 @@ class Layout:
     classes: Mapping[str, list[str]] = field(default_factory=dict)
     """column of class numbers → names"""
 
-    def own_name(self, name: str) -> str:
-        """The column's name in the file."""
-        return self.pictures if self.pictures is not None and name == IMAGE else name
-
 
 def layout_of(schema: pa.Schema, first: Mapping[str, Any]) -> Layout:
     """What the columns of a table are.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,14 @@ class ParquetReader:
             layout = _layout(file, path) if columns else Layout(())
             texts, start = text_columns(columns, layout), 0
             wanted = len(texts) < len(columns)
+            shown = layout if wanted else replace(layout, pictures=None)  # names of classes are wanted either way
             for group in range(file.metadata.num_row_groups):
                 look = wanted and not _is_full(file, group, layout.pictures)
                 names = [*texts, layout.pictures] if look else texts
                 size = PICTURES_AT_ONCE if look else ROWS_AT_ONCE
                 for batch in file.iter_batches(size, row_groups=[group], columns=names):
                     cells = {name: cells_of(batch.column(name)) for name in texts}
-                    yield from rows_of(batch, cells, layout if wanted else Layout(()), start, path)
+                    yield from rows_of(batch, cells, shown, start, path)
                     start += batch.num_rows
             promised = file.metadata.num_rows
         if start != promised:

@@ -23,13 +23,14 @@ def picture_folder(table: Path, names: Iterable[Any], words: Iterable[str]) -> P
         names: of its pictures; what is no text is passed over.
         words: names of folders that its pictures may lie in.
     """
-    own = table.parent
-    asked = list(dict.fromkeys(words))
+    own = table.parent.resolve()  # else a relative path has no folder beside its own
+    asked = [word for word in dict.fromkeys(words) if word.strip(".")]  # no word means the folder above
     places = [own, *(own / name for name in (*SUBFOLDERS, *asked))]
     places += [own.parent / name for name in asked] + [own.parent / "images" / name for name in asked]
     some = list(islice((name for name in names if isinstance(name, str) and _is_inner(name)), TRIED))
     counts = {place: _num_there(place, some) for place in places if _belongs(place, own)}
-    return max(counts, key=counts.get, default=own)
+    best = max(counts, key=counts.get, default=own)
+    return table.parent if best == own else best
 
 
 def _num_there(place: Path, names: list[str]) -> int:
@@ -47,13 +48,11 @@ def _is_inner(name: str) -> bool:
 
 
 def _belongs(place: Path, own: Path) -> bool:
-    """Whether a folder is no way out: inside the table's own folder, or a real folder beside that."""
+    """Whether a folder is no way out: inside `own`, which has no links in its path, or a real folder beside that."""
     try:
         where = place.resolve(strict=True)
         if not where.is_dir():
             return False
-        if place.is_relative_to(own):
-            return where.is_relative_to(own.resolve())
-        return where == own.parent.resolve() / place.relative_to(own.parent)
+        return where.is_relative_to(own) if place.is_relative_to(own) else where == place
     except OSError:
         return False

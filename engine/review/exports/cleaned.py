@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ class CleanedExport:
                 of images.
         """
         sources, rows, with_rows = origin.sources, 0, set[str]()
+        places = frozenset(origin.images.places)
         for source in sources:
-            _must_be_readable(source, origin.images.places)
+            _must_be_readable(source, places)
         names = dict(zip(sources, _free_names(sources), strict=True))
         if len(sources) != 1:
             path.mkdir()
@@ -65,7 +67,7 @@ def _written(source: str, of_source: Iterator[dict[str, Any]], table: Path) -> i
         raise ConfigError("the table that the run was made from", str(error.got), "Run again on it, first.") from error
 
 
-def _must_be_readable(source: str, places: tuple[str, ...]) -> None:
+def _must_be_readable(source: str, places: frozenset[str]) -> None:
     if Path(source).is_dir() or Path(source).suffix.lower() not in TABLES or source in places:
         raise ConfigError(
             f"a run on a table ({', '.join(TABLES)}) with its images beside it",
@@ -88,7 +90,8 @@ def _clean_name(source: str) -> str:
 def _free_names(sources: tuple[str, ...]) -> list[str]:
     """File names of the tables; those that another table has too get their number in front."""
     names = [_clean_name(source) for source in sources]
-    return [name if names.count(name) == 1 else f"{at}-{name}" for at, name in enumerate(names, 1)]
+    times = Counter(names)
+    return [name if times[name] == 1 else f"{at}-{name}" for at, name in enumerate(names, 1)]
 
 
 def _nothing_left(sources: tuple[str, ...], with_rows: set[str]) -> tuple[str, ...]:
