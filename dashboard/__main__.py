@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(OPEN_TO_ALL, file=sys.stderr, flush=True)
     if not options.no_browser:
         threading.Thread(target=_open_when_ready, args=(url, port), daemon=True).start()
-    return _serve(options.address, port)
+    return _serve(options.address, port, options.allowed_host)
 
 
 def free_port(address: str, first: int) -> int | None:
@@ -135,15 +135,24 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _serve(address: str, port: int) -> int:
+def _serve(address: str, port: int, allowed_hosts: list[str]) -> int:
     from streamlit.web import cli
 
     installed, checkout = HERE / "streamlit.toml", HERE.parent / ".streamlit" / "config.toml"
     flags = list(config_flags(installed if installed.is_file() else checkout))
     flags = [flag for flag in flags if not flag.startswith(("--server.address", "--server.port"))]
-    flags += [f"--server.address={address}", f"--server.port={port}"]
+    flags += [f"--server.address={address}", f"--server.port={port}", *_origin_flags(allowed_hosts)]
     result = cli.main(["run", str(HERE / "server.py"), *flags], standalone_mode=False)
     return int(result or 0)
+
+
+def _origin_flags(allowed_hosts: list[str]) -> list[str]:
+    """Let Streamlit take pages of these hosts too, also behind a proxy that passes its own Host header on.
+
+    With a serverAddress it does so before it asks another machine for this one's address.
+    """
+    flags = [f"--server.corsAllowedOrigins=https://{host}" for host in allowed_hosts]
+    return [f"--browser.serverAddress={allowed_hosts[0]}", *flags] if flags else []
 
 
 def _open_when_ready(url: str, port: int) -> None:
