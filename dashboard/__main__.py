@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import ipaddress
 import os
@@ -14,6 +15,7 @@ import tomllib
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dashboard.people import LOGIN, check_login, read_secrets
 from engine.errors import ConfigError, EcifError
@@ -23,6 +25,7 @@ OPEN_TO_ALL = (
     "Warning: anyone who can reach this address sees every picture and caption and can decide on pairs, because no "
     'login is set up; README, "Showing it to others safely", says how.'
 )
+EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104
 PORTS_TRIED = 20
 OPEN_AFTER_SECONDS = 30
 
@@ -46,12 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     os.environ.update(_environment(options, has_login))
     sys.path.insert(0, str(HERE.parent))
-    url = f"http://{options.address if is_local(options.address) else 'localhost'}:{port}"
+    url = own_url(options.address, port)
     print(f"Dashboard: {url}   (Ctrl+C stops it)", flush=True)
     if not is_local(options.address) and not has_login:
         print(OPEN_TO_ALL, file=sys.stderr, flush=True)
     if not options.no_browser:
-        threading.Thread(target=_open_when_ready, args=(url, port), daemon=True).start()
+        threading.Thread(target=_open_when_ready, args=(url,), daemon=True).start()
     return _serve(options.address, port, options.allowed_host)
 
 
@@ -74,6 +77,13 @@ def is_local(address: str) -> bool:
         return address == "localhost" or ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def own_url(address: str, port: int) -> str:
+    """Where a browser on this machine finds a server that listens on `address`."""
+    if address in EVERY_ADDRESS:
+        address = "localhost"
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def config_flags(path: Path) -> Iterator[str]:
@@ -155,14 +165,13 @@ def _origin_flags(allowed_hosts: list[str]) -> list[str]:
     return [f"--browser.serverAddress={allowed_hosts[0]}", *flags] if flags else []
 
 
-def _open_when_ready(url: str, port: int) -> None:
-    until = time.monotonic() + OPEN_AFTER_SECONDS
+def _open_when_ready(url: str) -> None:
+    parts, until = urlsplit(url), time.monotonic() + OPEN_AFTER_SECONDS
     while time.monotonic() < until:
-        with socket.socket() as probe:
-            probe.settimeout(0.5)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                webbrowser.open(url)
-                return
+        with contextlib.suppress(OSError):
+            socket.create_connection((parts.hostname, parts.port), timeout=0.5).close()
+            webbrowser.open(url)
+            return
         time.sleep(0.2)
 
 
