@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.secrets import secrets_singleton
 
 from dashboard.cache import decision_store
 from dashboard.people import login_is_asked_for, login_part
@@ -69,7 +68,7 @@ def logged_in_as() -> str | None:
 
 def login_secrets() -> dict[str, Any]:
     """What `secrets.toml` says of the login and of who may come in; empty without such a file."""
-    return login_part(secrets_singleton)
+    return login_part(st.secrets)
 
 
 def asks_for_login() -> bool:
