@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dashboard.doors import host_name
 from dashboard.people import LOGIN, check_login, read_secrets
 from engine.errors import ConfigError, EcifError
 
@@ -138,11 +139,20 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", default="ecif_runs", help="folder of runs (default %(default)s)")
     parser.add_argument("--port", type=int, default=8501, help="first port tried (default %(default)s)")
     parser.add_argument("--address", "--host", default="localhost", help="address to listen on (default %(default)s)")
-    parser.add_argument("--allowed-host", action="append", default=[], help="another name this server is known by")
+    parser.add_argument(
+        "--allowed-host", action="append", default=[], type=_host, help="another name this server is known by"
+    )
     parser.add_argument("--data", action="append", default=[], help="folder whose pictures may be shown")
     parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite in the folder of runs)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     return parser.parse_args(arguments)
+
+
+def _host(text: str) -> str:
+    name = host_name(text)
+    if name is None:
+        raise argparse.ArgumentTypeError(f"expected a name such as pairs.example.org, without https://, got {text!r}")
+    return name
 
 
 def _serve(address: str, port: int, allowed_hosts: list[str]) -> int:

@@ -33,6 +33,13 @@ def test_only_loopback_addresses_are_local(address: str, local: bool) -> None:
     assert is_local(address) is local
 
 
+def test_an_allowed_host_is_a_name_and_what_is_none_is_refused_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _options(["--allowed-host", "Pairs.example.org:443"]).allowed_host == ["pairs.example.org"]
+    with pytest.raises(SystemExit):
+        _options(["--allowed-host", "https://pairs.example.org"])
+    assert "without https://" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("address", "url"),
     [("localhost", "http://localhost:8501"), ("127.0.0.1", "http://127.0.0.1:8501"), ("::1", "http://[::1]:8501"),
