@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import ipaddress
 import os
@@ -14,7 +15,9 @@ import tomllib
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from dashboard.doors import host_name
 from dashboard.people import LOGIN, check_login, read_secrets
 from engine.errors import ConfigError, EcifError
 
@@ -23,6 +26,7 @@ OPEN_TO_ALL = (
     "Warning: anyone who can reach this address sees every picture and caption and can decide on pairs, because no "
     'login is set up; README, "Showing it to others safely", says how.'
 )
+EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104
 PORTS_TRIED = 20
 OPEN_AFTER_SECONDS = 30
 
@@ -46,13 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     os.environ.update(_environment(options, has_login))
     sys.path.insert(0, str(HERE.parent))
-    url = f"http://{options.address if is_local(options.address) else 'localhost'}:{port}"
+    url = own_url(options.address, port)
     print(f"Dashboard: {url}   (Ctrl+C stops it)", flush=True)
     if not is_local(options.address) and not has_login:
         print(OPEN_TO_ALL, file=sys.stderr, flush=True)
     if not options.no_browser:
-        threading.Thread(target=_open_when_ready, args=(url, port), daemon=True).start()
-    return _serve(options.address, port)
+        threading.Thread(target=_open_when_ready, args=(url,), daemon=True).start()
+    return _serve(options.address, port, options.allowed_host)
 
 
 def free_port(address: str, first: int) -> int | None:
@@ -74,6 +78,13 @@ def is_local(address: str) -> bool:
         return address == "localhost" or ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def own_url(address: str, port: int) -> str:
+    """Where a browser on this machine finds a server that listens on `address`."""
+    if address in EVERY_ADDRESS:
+        address = "localhost"
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def config_flags(path: Path) -> Iterator[str]:
@@ -128,32 +139,49 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", default="ecif_runs", help="folder of runs (default %(default)s)")
     parser.add_argument("--port", type=int, default=8501, help="first port tried (default %(default)s)")
     parser.add_argument("--address", "--host", default="localhost", help="address to listen on (default %(default)s)")
-    parser.add_argument("--allowed-host", action="append", default=[], help="another name this server is known by")
+    parser.add_argument(
+        "--allowed-host", action="append", default=[], type=_host, help="another name this server is known by"
+    )
     parser.add_argument("--data", action="append", default=[], help="folder whose pictures may be shown")
     parser.add_argument("--decisions", help="SQLAlchemy URL or file (default decisions.sqlite in the folder of runs)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     return parser.parse_args(arguments)
 
 
-def _serve(address: str, port: int) -> int:
+def _host(text: str) -> str:
+    name = host_name(text)
+    if name is None:
+        raise argparse.ArgumentTypeError(f"expected a name such as pairs.example.org, without https://, got {text!r}")
+    return name
+
+
+def _serve(address: str, port: int, allowed_hosts: list[str]) -> int:
     from streamlit.web import cli
 
     installed, checkout = HERE / "streamlit.toml", HERE.parent / ".streamlit" / "config.toml"
     flags = list(config_flags(installed if installed.is_file() else checkout))
     flags = [flag for flag in flags if not flag.startswith(("--server.address", "--server.port"))]
-    flags += [f"--server.address={address}", f"--server.port={port}"]
+    flags += [f"--server.address={address}", f"--server.port={port}", *_origin_flags(allowed_hosts)]
     result = cli.main(["run", str(HERE / "server.py"), *flags], standalone_mode=False)
     return int(result or 0)
 
 
-def _open_when_ready(url: str, port: int) -> None:
-    until = time.monotonic() + OPEN_AFTER_SECONDS
+def _origin_flags(allowed_hosts: list[str]) -> list[str]:
+    """Let Streamlit take pages of these hosts too, also behind a proxy that passes its own Host header on.
+
+    With a serverAddress it does so before it asks another machine for this one's address.
+    """
+    flags = [f"--server.corsAllowedOrigins=https://{host}" for host in allowed_hosts]
+    return [f"--browser.serverAddress={allowed_hosts[0]}", *flags] if flags else []
+
+
+def _open_when_ready(url: str) -> None:
+    parts, until = urlsplit(url), time.monotonic() + OPEN_AFTER_SECONDS
     while time.monotonic() < until:
-        with socket.socket() as probe:
-            probe.settimeout(0.5)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                webbrowser.open(url)
-                return
+        with contextlib.suppress(OSError):
+            socket.create_connection((parts.hostname, parts.port), timeout=0.5).close()
+            webbrowser.open(url)
+            return
         time.sleep(0.2)
 
 

@@ -113,7 +113,7 @@ def is_welcome(user: Mapping[str, Any], secrets: Mapping[str, Any]) -> bool:
     """
     if not login_is_asked_for(secrets):
         return True
-    if user.get("is_logged_in") is not True:
+    if user.get("is_logged_in") is not True or AUTH not in secrets:  # the list may be gone with the rest of the file
         return False
     try:
         listed = allowed_people(secrets)
@@ -123,6 +123,7 @@ def is_welcome(user: Mapping[str, Any], secrets: Mapping[str, Any]) -> bool:
         return True
     email = str(user.get("email") or "").strip().lower()
     mailbox, _, domain = email.partition("@")
-    if not mailbox or "@" in domain or user.get("email_verified") is False:
+    is_unverified = str(user.get("email_verified")).lower() == "false"  # some providers say it as a text
+    if not mailbox or "@" in domain or is_unverified:
         return False
     return email in listed or f"@{domain}" in listed

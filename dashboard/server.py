@@ -9,13 +9,10 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
-from streamlit.runtime.secrets import secrets_singleton
-from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
-from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
 from dashboard import large_pictures, thumbnails
 from dashboard.doors import CLOSED, KnownHosts, PeopleOnly, SafeHeaders
-from dashboard.people import is_welcome, login_part
+from dashboard.people import is_welcome, login_is_asked_for, login_part
 from dashboard.places import allowed_hosts
 from dashboard.warm_up import warm_up
 
@@ -24,10 +21,15 @@ ROUTES = [*thumbnails.ROUTES, *large_pictures.ROUTES]
 
 def may_enter(cookies: Mapping[str, str]) -> bool:
     """Whether the sender of these cookies may have pictures and files; Streamlit's own signed cookie says who it is."""
-    return is_welcome(_user_of(cookies), login_part(secrets_singleton))
+    secrets = login_part(st.secrets)
+    return is_welcome(_user_of(cookies) if login_is_asked_for(secrets) else {}, secrets)
 
 
 def _user_of(cookies: Mapping[str, str]) -> dict[str, Any]:
+    # Streamlit's own, and not public: looked up here, so that another version of it breaks nothing without a login.
+    from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+    from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
+
     try:
         signed = _get_signed_cookie_with_chunks(dict(cookies), USER_COOKIE_NAME)
         user = json.loads(signed) if signed else {}

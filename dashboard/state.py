@@ -9,10 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.secrets import secrets_singleton
 
 from dashboard.cache import decision_store
-from dashboard.people import login_is_asked_for, login_part
+from dashboard.people import login_part
 from dashboard.places import runs_dir
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, list_runs
@@ -69,12 +68,7 @@ def logged_in_as() -> str | None:
 
 def login_secrets() -> dict[str, Any]:
     """What `secrets.toml` says of the login and of who may come in; empty without such a file."""
-    return login_part(secrets_singleton)
-
-
-def asks_for_login() -> bool:
-    """Whether Streamlit's login is set up."""
-    return login_is_asked_for(login_secrets())
+    return login_part(st.secrets)
 
 
 def account_name() -> str:

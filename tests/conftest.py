@@ -14,8 +14,9 @@ from filelock import FileLock
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-STATE = tempfile.TemporaryDirectory(prefix="ecif-state-")
-os.environ["XDG_STATE_HOME"] = STATE.name  # what runs of tests remember goes with the tests
+if "PYTEST_XDIST_WORKER" not in os.environ:  # both processes share it: the sample run is one process's, used by both
+    STATE = tempfile.TemporaryDirectory(prefix="ecif-state-")
+    os.environ["XDG_STATE_HOME"] = STATE.name  # what runs of tests remember goes with the tests
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

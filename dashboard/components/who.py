@@ -1,10 +1,10 @@
-"""Who decides, in the sidebar: the login where the owner has set it up, else a name."""
+"""Who decides, in the sidebar: the person who has logged in, else a name."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.state import Key, account_name, asks_for_login, logged_in_as
+from dashboard.state import Key, account_name, logged_in_as
 
 
 def who_decides() -> None:
@@ -14,8 +14,6 @@ def who_decides() -> None:
         st.text(f"You are {name}")
         st.button("Log out", icon=":material/logout:", on_click=st.logout, width="stretch")
         return
-    if asks_for_login():
-        st.button("Log in", icon=":material/login:", on_click=st.login, width="stretch", type="primary")
     st.text_input(
         "Your name",
         key=Key.ANNOTATOR.value,

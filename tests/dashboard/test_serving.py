@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.__main__ import _environment, _options, config_flags, free_port, is_local
+from dashboard import __main__
+from dashboard.__main__ import _environment, _options, config_flags, free_port, is_local, own_url
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,6 +31,34 @@ def test_the_next_free_port_is_taken() -> None:
 )
 def test_only_loopback_addresses_are_local(address: str, local: bool) -> None:
     assert is_local(address) is local
+
+
+def test_an_allowed_host_is_a_name_and_what_is_none_is_refused_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _options(["--allowed-host", "Pairs.example.org:443"]).allowed_host == ["pairs.example.org"]
+    with pytest.raises(SystemExit):
+        _options(["--allowed-host", "https://pairs.example.org"])
+    assert "without https://" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [("localhost", "http://localhost:8501"), ("127.0.0.1", "http://127.0.0.1:8501"), ("::1", "http://[::1]:8501"),
+     ("0.0.0.0", "http://localhost:8501"), ("::", "http://localhost:8501"),  # noqa: S104
+     ("192.0.2.1", "http://192.0.2.1:8501")],
+)  # fmt: skip
+def test_the_address_that_is_printed_is_one_that_answers(address: str, url: str) -> None:
+    assert own_url(address, 8501) == url
+
+
+def test_a_browser_is_opened_at_the_address_that_the_server_listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(__main__.webbrowser, "open", opened.append)
+    with socket.socket() as server:
+        server.bind(("127.0.0.2", 0))  # nobody listens on 127.0.0.1
+        server.listen()
+        url = own_url("127.0.0.2", server.getsockname()[1])
+        __main__._open_when_ready(url)
+    assert opened == [url]
 
 
 def test_the_settings_are_passed_as_flags() -> None:

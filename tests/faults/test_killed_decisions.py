@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -41,7 +42,9 @@ def decide(place: str, who: str, told: Connection) -> None:
 
 def test_no_decision_that_was_acknowledged_is_missing_after_a_kill(place: str | Path) -> None:
     chance, acknowledged = random.Random(7), []
-    for number in range(NUM_KILLS // 2):
+    for number in itertools.count():
+        if number >= NUM_KILLS // 2 and len(acknowledged) > 2 * NUM_KILLS:  # however slow the disk is
+            break
         readers, processes = [], []
         for writer in range(2):
             reader, told = server().Pipe(duplex=False)
@@ -62,7 +65,6 @@ def test_no_decision_that_was_acknowledged_is_missing_after_a_kill(place: str | 
             who, step, _ = key.rsplit("-", 2)
             if step != "undo":
                 assert all(f"{who}-{step}-{one}" in stored for one in range(1 + int(step) % 3))
-    assert len(acknowledged) > 2 * NUM_KILLS
     if not str(place).startswith("postgresql"):
         with sqlite3.connect(place) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

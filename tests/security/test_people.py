@@ -29,6 +29,8 @@ def logged_in(email: str | None, **more: object) -> dict[str, object]:
         (logged_in("ada@example.org"), LISTED, True),
         (logged_in("ADA@Example.org", email_verified=True), LISTED, True),
         (logged_in("ada@example.org", email_verified=False), LISTED, False),
+        (logged_in("ada@example.org", email_verified="false"), LISTED, False),
+        (logged_in("ada@example.org", email_verified="true"), LISTED, True),
         (logged_in("x@lab.example.org"), LISTED, True),
         (logged_in("x@notlab.example.org"), LISTED, False),
         (logged_in("x@lab.example.org.evil.example"), LISTED, False),
@@ -51,6 +53,7 @@ def test_only_people_on_the_list_are_welcome(
 def test_a_login_that_was_on_at_the_start_stays_on_when_its_file_is_spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOGIN, "1")
     assert not is_welcome({}, {})
+    assert not is_welcome(logged_in("eve@evil.example"), {})  # nobody knows any more who is on the list
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A real server: what it listens on, what it answers, and that a login closes pictures as well as pages."""
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -67,6 +68,16 @@ def status(url: str, **headers: str) -> int:
         return error.code
 
 
+def handshake(url: str, origin: str) -> int:
+    """The status of a page of `origin` that opens the socket."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Origin": origin,
+               "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="}  # fmt: skip
+    with contextlib.closing(connection):
+        connection.request("GET", "/_stcore/stream", headers=headers)
+        return connection.getresponse().status
+
+
 def cookie(email: str, secret: str = SECRET) -> str:
     """What Streamlit gives a browser after a login."""
     user = json.dumps({"origin": "http://localhost:8501", "is_logged_in": True, "email": email})
@@ -110,6 +121,8 @@ def test_listening_elsewhere_is_asked_for_and_warned_of(runs_dir: Path, tmp_path
     options = ("--runs", str(runs_dir), "--host", "0.0.0.0", "--allowed-host", "a.example")  # noqa: S104
     with served(tmp_path, *options) as (url, process):
         assert status(url, Host="a.example") == 200 and status(url, Host="b.example") == 403
+        # a proxy may pass its own name for the server on as Host; the origin is the browser's
+        assert [handshake(url, origin) for origin in ("https://a.example", url, "https://b.example")] == [101, 101, 403]
         warning = process.stderr.readline()
     assert "no login is set up" in warning and warning.count("\n") == 1
 
