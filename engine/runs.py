@@ -163,7 +163,7 @@ def _to_disk(path: Path, only_itself: bool = False) -> None:
         try:
             os.fsync(descriptor)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # some file systems cannot do this for a folder
+            if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):  # some file systems cannot do this
                 raise
         finally:
             os.close(descriptor)
