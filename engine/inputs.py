@@ -5,6 +5,7 @@ Prepared images are kept up to a fixed number of bytes, so memory does not grow 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,9 +22,42 @@ DECODE_THREADS = 4
 KEPT_BYTES = 2 * 2**30
 
 
+class Inputs(ABC):
+    """What the towers read, by row."""
+
+    encoder: DualEncoder
+    """prepares it"""
+
+    @abstractmethod
+    def chunks(self, kind: str, rows: Tensor, chunk_size: int) -> Iterator[tuple[slice, Any]]:
+        """Prepared inputs of `rows`, a chunk at a time.
+
+        Args:
+            kind: "image" or "text".
+            rows: which, `[rows]`.
+            chunk_size: most rows at once.
+
+        Yields:
+            The slice of `rows` and what the encoder's `embed_images` or `embed_texts` takes.
+        """
+
+    def in_chunks_that_fit(self, kind: str, rows: Tensor, chunk_size: int, work: Callable[[slice, Any], None]) -> None:
+        """`work` on every chunk of `chunks`; see `engine.memory.in_chunks_that_fit`.
+
+        Raises:
+            OutOfMemory: if not even a single row fits.
+        """
+
+        def chunks(first: int, size: int) -> Iterator[tuple[slice, Any]]:
+            for part, prepared in self.chunks(kind, rows[first:], size):
+                yield slice(first + part.start, first + part.stop), prepared
+
+        in_chunks_that_fit(len(rows), chunk_size, chunks, work)
+
+
 @dataclass(frozen=True)
-class EncoderInputs:
-    """Images and texts by row.
+class EncoderInputs(Inputs):
+    """Images decoded and texts tokenized when they are needed.
 
     Args:
         encoder: prepares them.
@@ -39,16 +73,7 @@ class EncoderInputs:
     _kept: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def chunks(self, kind: str, rows: Tensor, chunk_size: int) -> Iterator[tuple[slice, Any]]:
-        """Prepared inputs of `rows`, a chunk at a time.
-
-        Args:
-            kind: "image" or "text".
-            rows: which, `[rows]`.
-            chunk_size: most rows at once.
-
-        Yields:
-            The slice of `rows` and what the encoder's `embed_images` or `embed_texts` takes.
-        """
+        """As `Inputs.chunks`; pictures are decoded a chunk ahead."""
         slices = [slice(first, min(first + chunk_size, len(rows))) for first in range(0, len(rows), chunk_size)]
         wanted = [rows[part].tolist() for part in slices]
         if kind == "text":
@@ -62,19 +87,6 @@ class EncoderInputs:
                 if number + 1 < len(slices):
                     waiting = self._decode(pool, wanted[number + 1])
                 yield part, self._prepared(wanted[number], decoded)
-
-    def in_chunks_that_fit(self, kind: str, rows: Tensor, chunk_size: int, work: Callable[[slice, Any], None]) -> None:
-        """`work` on every chunk of `chunks`; see `engine.memory.in_chunks_that_fit`.
-
-        Raises:
-            OutOfMemory: if not even a single row fits.
-        """
-
-        def chunks(first: int, size: int) -> Iterator[tuple[slice, Any]]:
-            for part, prepared in self.chunks(kind, rows[first:], size):
-                yield slice(first + part.start, first + part.stop), prepared
-
-        in_chunks_that_fit(len(rows), chunk_size, chunks, work)
 
     def _decode(self, pool: ThreadPoolExecutor, rows: list[int]) -> dict[int, Future]:
         return {row: pool.submit(self._open, row) for row in rows if row not in self._kept}

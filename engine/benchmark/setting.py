@@ -16,6 +16,7 @@ from engine.config import RunConfig
 from engine.directional import EncoderFeatureMap, EncoderTowers, HeadsFeatureMap
 from engine.directional.derivatives import WAYS
 from engine.directional.encoders import parameters_read_by, temperature_of
+from engine.inputs import Inputs
 from engine.models.interface import DualEncoder
 from engine.models.lora import load_adapter, new_adapter
 from engine.sources import load_encoder
@@ -31,7 +32,7 @@ PICTURES = 64
 
 
 @dataclass(frozen=True)
-class NoiseInputs:
+class NoiseInputs(Inputs):
     """Pairs of noise, prepared once and held in memory, so that no time goes into reading."""
 
     encoder: DualEncoder
@@ -45,7 +46,7 @@ class NoiseInputs:
         return range(len(self.texts))
 
     def chunks(self, kind: str, rows: Tensor, chunk_size: int) -> Iterator[tuple[slice, Any]]:
-        """Prepared inputs of `rows`, a chunk at a time."""
+        """As `Inputs.chunks`."""
         for first in range(0, len(rows), chunk_size):
             part = slice(first, min(first + chunk_size, len(rows)))
             some = rows[part].to(self.pixels.device)

@@ -18,7 +18,7 @@ from torch.func import functional_call
 
 from engine.directional.derivatives import WAYS, DirectionalDerivative, Parameters, plain_attention
 from engine.directional.interface import Features
-from engine.inputs import EncoderInputs
+from engine.inputs import Inputs
 from engine.memory import whole_if_it_fits
 from engine.models.interface import DualEncoder
 from engine.parameters import ParameterSubset
@@ -37,7 +37,7 @@ def embed(
     return functional_call(_Embedding(encoder), given, (kind, inputs))
 
 
-def parameters_read_by(inputs: EncoderInputs, parametrization: Parametrization) -> dict[str, tuple[str, ...]]:
+def parameters_read_by(inputs: Inputs, parametrization: Parametrization) -> dict[str, tuple[str, ...]]:
     """The parameters that each tower reads, by kind, found by a reverse pass over one row of each."""
     found = {}
     leaves = {name: part.detach().requires_grad_() for name, part in parametrization.start.items()}
@@ -88,7 +88,7 @@ class EncoderTowers:
         cache: features that are known already.
     """
 
-    inputs: EncoderInputs
+    inputs: Inputs
     parametrization: Parametrization
     parameters: Parameters
     temperature: Parameters

@@ -103,6 +103,7 @@ def test_a_what_if_can_be_left_found_again_and_cancelled(page, site: str) -> Non
     page.reload()
     page.get_by_role("button", name="Cancel").click()
     ask.click()
+    page.get_by_role("button", name="Cancel").wait_for()  # else the page could be left before the click has arrived
     page.goto(f"{site}/predictions")
     page.go_back()
     page.get_by_text("Predicted without 5 pairs").wait_for(timeout=120_000)

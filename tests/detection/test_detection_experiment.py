@@ -147,7 +147,8 @@ def test_what_cannot_be_done_is_said(features_run: RunFolder, done: Path, tmp_pa
             DetectionOptions(**wrong)
     with pytest.raises(ConfigError, match="--detector"):
         run_detection(features_run, DetectionOptions(detector="odd"))
-    (tmp_path / "config.json").write_bytes((features_run.path / "config.json").read_bytes())
+    for name in ("config.json", "record.json"):
+        (tmp_path / name).write_bytes((features_run.path / name).read_bytes())
     with pytest.raises(RunFolderPartial, match="features"):
         run_detection(RunFolder.open(tmp_path), OPTIONS)
     options = DetectionOptions(noise=("shuffled",), ratios=(0.15,), seeds=2, resamples=10, annotators=0)
