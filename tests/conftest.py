@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from databases import Server, postgresql_server
 from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -17,6 +18,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" not in os.environ:  # both processes share it: the sample run is one process's, used by both
     STATE = tempfile.TemporaryDirectory(prefix="ecif-state-")
     os.environ["XDG_STATE_HOME"] = STATE.name  # what runs of tests remember goes with the tests
+
+
+class OneBrowser(LoadFileScheduling):
+    """Shares files among processes; all browser tests go to one of them, since two browsers at once are slow ones."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if "/browser/" in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> OneBrowser:
+    return OneBrowser(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
