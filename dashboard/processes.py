@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 
 import psutil
+
+KILL_SECONDS = 5
+"""that a killed process may take to be gone"""
 
 
 def engine_command(*arguments: str) -> list[str]:
@@ -32,7 +36,9 @@ def end(process: psutil.Process | None, seconds: float, by: signal.Signals = sig
     try:
         process.send_signal(by)
         process.wait(seconds)
-    except psutil.TimeoutExpired:
-        process.kill()
+    except psutil.TimeoutExpired:  # busy, deaf, or started where this signal is ignored
+        with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
+            process.kill()
+            process.wait(KILL_SECONDS)
     except psutil.NoSuchProcess:
         return

@@ -56,7 +56,7 @@ def site(runs_dir: Path) -> Iterator[str]:
     process, url = serve(runs_dir)
     yield url
     process.send_signal(signal.SIGTERM)
-    process.wait(15)
+    process.wait(60)
     process.stdout.close()
 
 

@@ -102,7 +102,7 @@ class SlowServer:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(15)
+        self.process.wait(60)
 
 
 @pytest.fixture

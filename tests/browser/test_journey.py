@@ -79,5 +79,5 @@ def test_decisions_survive_a_restart_of_the_dashboard(page, sample_run, runs_dir
     page.goto(f"{url}/suspicious?show=decided")
     page.locator(TILES).first.locator(".stamp", has_text="Unsure").wait_for()
     process.terminate()
-    process.wait(15)
+    process.wait(60)
     process.stdout.close()

@@ -19,7 +19,8 @@ FOCUSED = """() => {
 
 
 def tab_to(page, words: str) -> None:
-    """Press Tab until what has the focus holds these words."""
+    """Press Tab until what has the focus holds these words, on a page that is all there: a rerun may take the focus."""
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
     for _ in range(MOST_TABS):
         if words in page.evaluate(FOCUSED):
             return

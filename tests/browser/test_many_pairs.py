@@ -52,7 +52,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, psuti
     process, url = serve(folder)
     yield url, psutil.Process(process.pid)
     process.send_signal(signal.SIGTERM)
-    process.wait(15)
+    process.wait(60)
     process.stdout.close()
 
 

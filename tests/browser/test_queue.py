@@ -58,5 +58,5 @@ def test_two_browsers_decide_at_once_and_both_histories_are_whole(
             tab.context.close()
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)
         process.stdout.close()

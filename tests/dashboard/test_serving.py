@@ -105,7 +105,7 @@ def test_the_dashboard_serves_from_any_folder_and_ends_when_asked(tmp_path: Path
             time.sleep(0.2)
     assert answer.status == 200 and b"streamlit" in answer.read().lower()
     process.send_signal(signal.SIGTERM)
-    process.wait(15)
+    process.wait(60)
     process.stdout.close()
 
 

@@ -55,7 +55,7 @@ def served(cwd: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
         yield url, process
     finally:
         process.kill()
-        process.wait(15)
+        process.wait(60)
         process.stdout.close()
         process.stderr.close()
 
