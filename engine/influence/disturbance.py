@@ -40,9 +40,9 @@ def disturbances(
 ) -> Disturbances:
     """Whom each pair disturbs, averaged over the segmentations that the pair is in.
 
-    All others together sum to the pair's `segmented_scores(…).mean.negative`. One directional pass over all pairs (heads:
-    over a batch, whenever it is looked at); then the batches are gone through twice: to find the largest parts in each
-    segmentation, and to average these over all.
+    All others together sum to the pair's `segmented_scores(…).mean.negative`. One directional pass over all pairs, or
+    with heads over a batch whenever it is looked at; the batches are gone through twice: to find the largest parts in
+    each segmentation, and to average these over all.
 
     Args:
         feature_map: features of the training pairs.
