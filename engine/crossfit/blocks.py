@@ -21,9 +21,9 @@ from engine.runs import finished_as
 from engine.signals import Candidates, Signal
 from engine.signals.suspicion import MadeWrong
 
-WHOLE_UP_TO = 25_000
+WHOLE_UP_TO = 10_000
 """pairs that are one block"""
-PAIRS_PER_BLOCK = 10_000
+PAIRS_PER_BLOCK = 5_000
 """of more pairs than that"""
 CANDIDATES_AT_ONCE = 1024
 OWN, INFLUENCE, FOLDS, SIGNALS = "own", "influence", "folds of ", "signals of "
