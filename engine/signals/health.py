@@ -79,7 +79,8 @@ def health(image: Rows, text: Rows) -> Health:
         image: unit image features, `[pairs, embed_dim]`.
         text: unit text features, `[pairs, embed_dim]`.
     """
-    squared = sum(float((_double(image[part]) - _double(text[part])).square().sum()) for part in chunks_of(len(image), ROWS_AT_ONCE))
+    parts = chunks_of(len(image), ROWS_AT_ONCE)
+    squared = sum(float((_double(image[part]) - _double(text[part])).square().sum()) for part in parts)
     return Health(
         num_dimensions=image.shape[1],
         image_rank=effective_rank(image),
