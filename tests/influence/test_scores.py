@@ -140,7 +140,7 @@ def test_several_segmentations_share_one_derivative_in_memory_or_on_disk(monkeyp
         assert found.std.min() > 0
 
 
-def test_derivatives_of_heads_are_taken_batch_by_batch_and_agree_with_kept_ones(
+def test_heads_are_differentiated_batch_by_batch_and_agree_with_kept_derivatives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = problem()
