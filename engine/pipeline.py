@@ -85,6 +85,7 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
         ("queries.parquet", "Predicting the test pairs", _predict),
         ("signals.parquet", "Looking for wrong pairs", _detect),
         ("scores.parquet", "Scoring every pair", _score),
+        ("ranked.parquet", "Ranking the pairs", _rank),
         ("traces.parquet", "Tracing wrong predictions", _trace),
         ("neighbours.parquet", "Looking for similar pairs", _find_neighbours),
         ("map.parquet", "Drawing the map", _draw_map),
@@ -253,6 +254,12 @@ def _score(folder: RunFolder, report: Report) -> None:
     write_table(folder.path / "disturbs.parquet", found.disturbs)
     write_table(folder.path / "suggestions.parquet", found.suggestions)
     write_table(folder.path / "scores.parquet", found.scores)
+
+
+def _rank(folder: RunFolder, report: Report) -> None:
+    from engine.ranked_table import write_ranked
+
+    write_ranked(folder, report)
 
 
 def _trace(folder: RunFolder, report: Report) -> None:
