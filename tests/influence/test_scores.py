@@ -140,16 +140,18 @@ def test_several_segmentations_share_one_derivative_in_memory_or_on_disk(monkeyp
         assert found.std.min() > 0
 
 
-def test_derivatives_of_heads_that_memory_cannot_keep_are_taken_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_are_differentiated_batch_by_batch_and_agree_with_kept_derivatives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     given = problem()
     directions = torch.randn(3, len(given.theta), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     both = [given.segmentation, BatchSegmentation(tuple(np.split(np.arange(12), 3)), 12)]
-    at_once = segmented_scores(given.feature_map, ClipLoss(), both, directions)
-    monkeypatch.setattr("engine.influence.scores.KEPT_BYTES", 1)
-    monkeypatch.setattr("engine.influence.scores.tangents_on_disk", None)
+    kept = segmented_scores(OnlyAsked(given.feature_map), ClipLoss(), both, directions)
+    for keeping in ("tangents_in_memory", "tangents_on_disk"):
+        monkeypatch.setattr(f"engine.influence.scores.{keeping}", None)
     batchwise = segmented_scores(given.feature_map, ClipLoss(), both, directions)
-    torch.testing.assert_close(batchwise.mean.both, at_once.mean.both)
-    torch.testing.assert_close(batchwise.std, at_once.std)
+    torch.testing.assert_close(batchwise.mean.both, kept.mean.both)
+    torch.testing.assert_close(batchwise.std, kept.std)
 
 
 def test_a_full_disk_for_derivatives_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
