@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
 from engine.directional import FeatureMap, Features, HeadsFeatureMap, logit_tangents, logits_of
+from engine.executors import opened_here
 
 Parts = Iterator[tuple[Tensor, Tensor]]
 
@@ -75,7 +76,7 @@ def _of_pairs(
     feature_map: FeatureMap, direction: Tensor, everyone: Tensor
 ) -> Callable[[Tensor], tuple[Features, Features]]:
     """Features of some pairs and their tangents."""
-    if isinstance(feature_map, HeadsFeatureMap):
+    if isinstance(opened_here(feature_map), HeadsFeatureMap):
         return lambda pairs: (feature_map.features(pairs, pairs), feature_map.tangents(pairs, pairs, direction))
     features = feature_map.features(everyone, everyone)
     tangents = feature_map.tangents(everyone, everyone, direction)
