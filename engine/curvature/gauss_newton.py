@@ -47,9 +47,9 @@ class GaussNewton:
         for batch in self.segmentation.batches:
             pairs = torch.as_tensor(batch, device=directions.device)
             features = self.feature_map.features(pairs, pairs)
-            moved = logit_tangents(features, self.feature_map.tangents(pairs, pairs, directions))
-            curved = self.loss.curvature_product(logits_of(features), moved)
-            total += self.feature_map.pullback(pairs, pairs, logit_cotangents(features, curved))
+            tangents, pullback = self.feature_map.tangents_and_pullback(pairs, pairs, directions)
+            curved = self.loss.curvature_product(logits_of(features), logit_tangents(features, tangents))
+            total += pullback(logit_cotangents(features, curved))
         return total / self.segmentation.num_pairs + self.damping * directions
 
     def draw(self, num_draws: int, like: Tensor, generator: torch.Generator) -> Tensor:
