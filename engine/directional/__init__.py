@@ -14,6 +14,7 @@ from engine.directional.interface import (
     logit_tangents,
     logits_of,
 )
+from engine.directional.kept_heads import KeptHeadsFeatureMap
 
 __all__ = [
     "EncoderFeatureMap",
@@ -21,6 +22,7 @@ __all__ = [
     "FeatureMap",
     "Features",
     "HeadsFeatureMap",
+    "KeptHeadsFeatureMap",
     "KnowsPullbackNorms",
     "logit_cotangents",
     "logit_tangents",
