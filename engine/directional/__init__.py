@@ -15,6 +15,7 @@ from engine.directional.interface import (
     logit_tangents,
     logits_of,
 )
+from engine.directional.kept_heads import KeptHeadsFeatureMap
 
 __all__ = [
     "EncoderFeatureMap",
@@ -22,6 +23,7 @@ __all__ = [
     "FeatureMap",
     "Features",
     "HeadsFeatureMap",
+    "KeptHeadsFeatureMap",
     "KnowsPullbackNorms",
     "logit_cotangents",
     "logit_tangents",
