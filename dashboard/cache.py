@@ -14,11 +14,12 @@ from dashboard.comparison import Comparison, compare, suspects
 from dashboard.originals import check_place
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
+from dashboard.run_tables import RunTables
 from dashboard.tables import bar_scale
-from dashboard.thumbnails import thumbnail_bytes
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import open_picture
+from engine.pairs.packs import thumbnail_bytes
 from engine.review import DecisionStore
 from engine.review.blind import BlindStore
 from engine.review.queues import QueueStore
@@ -26,6 +27,11 @@ from engine.runs import RunFolder
 
 PAIR_COLUMNS = ["pair_id", "pair_index", "image", "images", "caption", "label", "split", "width", "height", "thumbnail"]
 PICTURE_PIXELS = 720
+
+
+def tables(run: RunFolder) -> RunTables:
+    """The tables of a run, asked by SQL; opened once per revision and shared by all sessions."""
+    return _tables(str(run.path), run.revision)
 
 
 def table(run: RunFolder, name: str) -> pd.DataFrame:
@@ -119,6 +125,11 @@ def queue_store() -> QueueStore:
     return _queue_store(decisions_place())
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _tables(path: str, revision: str) -> RunTables:
+    return RunTables.open(RunFolder(Path(path)))
+
+
 @st.cache_resource(max_entries=32)
 def _table(path: str, revision: str, name: str) -> pd.DataFrame:
     return RunFolder(Path(path)).table(name)
@@ -200,7 +211,7 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
         check_place(run, row["images"])
         image = open_picture(row["images"], row["image"])
     except EcifError:
-        return thumbnail_bytes(run.path, str(row["thumbnail"])) or _no_picture()
+        return thumbnail_bytes(run.path / "thumbnails", str(row["thumbnail"])) or _no_picture()
     image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
     return _webp(image)
 

@@ -31,7 +31,7 @@ from engine.errors import (
 )
 from engine.run_checks import AGAIN, check_folder, check_inside, check_record, check_table, is_run_like
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TABLES = (
     "pairs",
     "rejects",
@@ -39,6 +39,7 @@ TABLES = (
     "queries",
     "signals",
     "scores",
+    "ranked",
     "disturbs",
     "suggestions",
     "traces",
@@ -65,6 +66,10 @@ COLUMNS = {
         "margin",
     ),
     "scores": ("pair_id", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
+    "ranked": (
+        *("place", "pair_id", "pair_index", "image", "images", "caption", "label", "split", "thumbnail"),
+        *("caption_folded", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
+    ),
     "signals": ("pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"),
     "suggestions": ("pair_id", "rank", "caption", "fit", "effect", "source"),
     "disturbs": ("pair_id", "other_pair_id", "influence"),
@@ -304,10 +309,6 @@ class RunFolder:
             old = record.get(key)
             record[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
         write_json(self.path / "record.json", record)
-
-    def thumbnail(self, name: str) -> Path:
-        """The path of the thumbnail file `name` (the `thumbnail` column of the pairs table)."""
-        return self.path / "thumbnails" / name
 
     def _json(
         self, name: str, default: dict[str, Any], check: Callable[[dict[str, Any]], None] | None = None

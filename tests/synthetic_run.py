@@ -7,6 +7,7 @@ select what they would in a real run. Pictures are few and shared by many pairs.
 """
 
 import hashlib
+import io
 import json
 import sys
 import time
@@ -17,6 +18,8 @@ import pandas as pd
 from PIL import Image
 
 from engine.config import RunConfig
+from engine.pairs.packs import pack_path, thumbnail_name
+from engine.ranked_table import write_ranked
 from engine.runs import FORMAT_VERSION, SIGN_CONVENTION, RunFolder, write_json
 
 NUM_HELD_OUT = 300
@@ -69,17 +72,21 @@ def synthetic_run(runs_dir: Path, num_pairs: int, seed: int = 0, name: str = "sy
     for table_name, table in tables.items():
         table.to_parquet(folder.path / f"{table_name}.parquet", index=False, row_group_size=ROWS_PER_GROUP)
     _write_record(folder, num_pairs)
+    write_ranked(folder)
     return folder
 
 
 def _pictures(folder: Path, random: np.random.Generator) -> list[str]:
     folder.mkdir()
-    hashes = []
-    for number in range(NUM_PICTURES):
-        pixels = np.kron(random.integers(0, 255, (6, 6, 3), dtype=np.uint8), np.ones((32, 32, 1), dtype=np.uint8))
-        hashes.append(hashlib.sha256(str(number).encode()).hexdigest())
-        Image.fromarray(pixels).save(folder / f"{hashes[-1][:32]}.webp", quality=60)
-    return hashes
+    names, offset = [], 0
+    with pack_path(folder, 0).open("wb") as pack:
+        for _ in range(NUM_PICTURES):
+            pixels = np.kron(random.integers(0, 255, (6, 6, 3), dtype=np.uint8), np.ones((32, 32, 1), dtype=np.uint8))
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "WEBP", quality=60)
+            names.append(thumbnail_name(0, offset, file.getvalue()))
+            offset += pack.write(file.getvalue())
+    return names
 
 
 def _pairs(random: np.random.Generator, num_pairs: int, pictures: list[str]) -> pd.DataFrame:
@@ -87,7 +94,8 @@ def _pairs(random: np.random.Generator, num_pairs: int, pictures: list[str]) -> 
     splits = ["train"] * num_pairs + ["validation"] * NUM_HELD_OUT + ["test"] * NUM_HELD_OUT
     words = np.asarray(WORDS)[random.integers(0, len(WORDS), (number, 9))]
     labels = np.asarray(CLASSES)[random.integers(0, len(CLASSES), number)]
-    hashes = np.asarray(pictures)[random.integers(0, len(pictures), number)]
+    shown = random.integers(0, len(pictures), number)
+    hashes = np.asarray([hashlib.sha256(name.encode()).hexdigest() for name in pictures])[shown]
     return pd.DataFrame(
         {
             "pair_id": [f"p{one:07d}" for one in range(number)],
@@ -100,7 +108,7 @@ def _pairs(random: np.random.Generator, num_pairs: int, pictures: list[str]) -> 
             "height": 192,
             "content_hash": hashes,
             "perceptual_hash": [one * 5 for one in hashes],
-            "thumbnail": [f"{one[:32]}.webp" for one in hashes],
+            "thumbnail": np.asarray(pictures)[shown],
             "row": np.arange(number) + 1,
             "source": "/nowhere/pairs.csv",
             "images": "/nowhere",

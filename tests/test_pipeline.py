@@ -17,6 +17,7 @@ from small_data import small_config, small_table
 
 from engine.config import RunConfig
 from engine.errors import BatchesError, ConfigError, RunFolderError
+from engine.pairs.packs import thumbnail_bytes
 from engine.pipeline import run
 from engine.runs import TABLES, RunFolder, is_wrong, list_runs
 from engine.study import load_study
@@ -41,6 +42,17 @@ COLUMNS = {
     "batches": {"segmentation", "batch_index", "pair_id"},
     "queries": {"query_id", "kind", "pair_id", "true_label", "predicted_label", "correct", "confidence", "loss"},
     "scores": {"pair_id", *ROLES, "influence_std", "relative_influence", "clip_score", "pair_loss", "suspicion"},
+    "ranked": {
+        "place",
+        "pair_id",
+        "pair_index",
+        "caption",
+        "label",
+        "thumbnail",
+        "caption_folded",
+        *ROLES,
+        "clip_score",
+    },
     "signals": {"pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"},
     "suggestions": {"pair_id", "rank", "caption", "fit", "effect", "source"},
     "disturbs": {"pair_id", "other_pair_id", "influence"},
@@ -70,12 +82,13 @@ def test_a_run_writes_every_table_with_its_columns_and_a_record(tmp_path: Path) 
         assert set(folder.table(name).columns) >= COLUMNS[name], name
     record = folder.record
     assert folder.is_finished and record["counts"] == {"train": 24, "validation": 10, "test": 8, "rejects": 0}
-    steps = {"pairs", "batches", "features", "queries", "signals", "scores", "traces", "neighbours", "map"}
+    steps = {"pairs", "batches", "features", "queries", "signals", "scores", "ranked", "traces", "neighbours",
+             "map"}  # fmt: skip
     assert set(record["steps"]) == steps
     assert record["cost"].keys() >= {"embedding_seconds", "scoring_seconds"}
     assert record["curvature"]["status"] == "The solve converged."
-    for name in folder.table("pairs")["thumbnail"]:
-        assert folder.thumbnail(name).is_file()
+    assert all(thumbnail_bytes(folder.path / "thumbnails", name) for name in folder.table("pairs")["thumbnail"])
+    assert [path.name for path in (folder.path / "thumbnails").iterdir()] == ["00000.pack"]
     found = scores(folder)
     np.testing.assert_allclose(
         found["influence"], found["influence_positive"] + found["influence_negative"], rtol=1e-4, atol=1e-9
