@@ -67,6 +67,10 @@ def main(options: argparse.Namespace) -> None:
         write_json(Path(options.out), {"pairs": options.pairs, "batch_size": options.batch_size, "found": figures})
 
 
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
 def _plain(value: object) -> object:
     """JSON has no NaN."""
     return None if isinstance(value, float) and math.isnan(value) else value
