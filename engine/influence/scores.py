@@ -82,7 +82,7 @@ def segmented_scores(
     bytes_each = 2 * num_pairs * one.text.numel() * one.text.element_size()
     fits = bytes_each <= KEPT_BYTES
     if isinstance(opened_here(feature_map), HeadsFeatureMap) or (not fits and len(segmentations) == 1):
-        return _averaged([role_scores(feature_map, loss, one, directions, negative_term) for one in segmentations])
+        return averaged([role_scores(feature_map, loss, one, directions, negative_term) for one in segmentations])
     keep, most = tangents_in_memory, KEPT_BYTES // bytes_each
     if not fits:
         keep, most = tangents_on_disk, directions_on_disk(bytes_each)
@@ -96,7 +96,7 @@ def segmented_scores(
             return _terms(loss, features_of(pairs), of_pairs(pairs), negative_term)
 
         found = [_placed(((batch, terms(batch)) for batch in one.batches), one, some) for one in segmentations]
-        blocks.append(_averaged(found))
+        blocks.append(averaged(found))
     mean = RoleTerms(torch.cat([b.mean.positive for b in blocks]), torch.cat([b.mean.negative for b in blocks]))
     return SegmentedScores(mean, torch.cat([b.std for b in blocks]))
 
@@ -140,7 +140,8 @@ def _placed(found: Iterable[tuple[np.ndarray, RoleTerms]], segmentation: BatchSe
     return RoleTerms(positive, negative)
 
 
-def _averaged(found: list[RoleTerms]) -> SegmentedScores:
+def averaged(found: list[RoleTerms]) -> SegmentedScores:
+    """The terms of every segmentation, `[queries, pairs]`, as one: NaN where a pair is in no batch."""
     positives = torch.stack([terms.positive for terms in found])
     negatives = torch.stack([terms.negative for terms in found])
     mean = RoleTerms(positives.nanmean(0), negatives.nanmean(0))
