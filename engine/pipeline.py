@@ -203,19 +203,22 @@ def _left_out(segmentations: list[BatchSegmentation]) -> int:
 
 def _embed(executor: Executor | None, folder: RunFolder, report: Report) -> None:
     from engine.embedding import write_features
+    from engine.executors.subjects import EncoderOf
     from engine.study import device_of
 
     config = folder.config
 
     def embed(part: Path) -> None:
-        found = write_features(part, config, folder.table("pairs"), report)
+        subject = EncoderOf(folder.path.resolve(), part.resolve())
+        passes = None if executor is None else partial(executor.passes, subject)
+        found = write_features(part, config, folder.table("pairs"), report, passes)
         # before the folder gets its name: a run killed in between would never say it
         folder.update_record(
             device=str(device_of(config)), dtype=config.dtype, cost={"embedding_seconds": found["embedding_seconds"]}
         )
         add_notes(folder, found["notes"])
 
-    folder.step("features", embed)
+    folder.step("features", embed, resumable=True)
 
 
 def _predict(executor: Executor | None, folder: RunFolder, report: Report) -> None:
