@@ -14,6 +14,7 @@ from dashboard.comparison import Comparison, compare, suspects
 from dashboard.originals import check_place
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
+from dashboard.run_tables import RunTables
 from dashboard.tables import bar_scale
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
@@ -26,6 +27,11 @@ from engine.runs import RunFolder
 
 PAIR_COLUMNS = ["pair_id", "pair_index", "image", "images", "caption", "label", "split", "width", "height", "thumbnail"]
 PICTURE_PIXELS = 720
+
+
+def tables(run: RunFolder) -> RunTables:
+    """The tables of a run, asked by SQL; opened once per revision and shared by all sessions."""
+    return _tables(str(run.path), run.revision)
 
 
 def table(run: RunFolder, name: str) -> pd.DataFrame:
@@ -117,6 +123,11 @@ def _queue_store(place: str) -> QueueStore:
 def queue_store() -> QueueStore:
     """The store of queues, in the database of the decisions; opened once."""
     return _queue_store(decisions_place())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _tables(path: str, revision: str) -> RunTables:
+    return RunTables.open(RunFolder(Path(path)))
 
 
 @st.cache_resource(max_entries=32)

@@ -28,7 +28,7 @@ class Key(StrEnum):
 
 def runs_with_results() -> list[str]:
     """Names of the runs whose scores can be shown, newest first."""
-    return [run.run_id for run in list_runs(runs_dir()) if run.has_table("scores") and run.has_table("queries")]
+    return [run.run_id for run in list_runs(runs_dir()) if run.has_table("ranked") and run.has_table("queries")]
 
 
 def choose_run() -> None:

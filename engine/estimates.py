@@ -27,6 +27,8 @@ TABLE_BYTES = 1_500
 """of all tables together, per pair"""
 HEADS_SECONDS: Mapping[str, Range] = {"signals": (0.003, 0.03), "scores": (0.001, 0.008), "traces": (0.001, 0.03)}
 """per training pair, on stored features"""
+RANKED_SECONDS: Range = (0.000003, 0.00005)
+"""per training pair"""
 NEIGHBOURS_SECONDS: Range = (0.00005, 0.003)
 """per training pair, from 1,000 to 1,000,000 of them"""
 DRAWN_AT_MOST, DRAWING_SECONDS, PLACING_SECONDS = 2500, (0.0008, 0.004), (0.00005, 0.0003)
@@ -173,7 +175,11 @@ def later_steps(
         embedding_seconds: of all pairs.
         runs: earlier runs, the newest first.
     """
-    near = {"neighbours": _scaled(num_train, NEIGHBOURS_SECONDS), "map": _map_seconds(num_train)}
+    near = {
+        "ranked": _scaled(num_train, RANKED_SECONDS),
+        "neighbours": _scaled(num_train, NEIGHBOURS_SECONDS),
+        "map": _map_seconds(num_train),
+    }
     for run, record in _finished(runs):
         if _kind(run.config) == _kind(config) and record["counts"].get("train"):
             scale = num_train / record["counts"]["train"]

@@ -96,6 +96,7 @@ def _run_locked(
         ("queries.parquet", "Predicting the test pairs", partial(_predict, executor)),
         ("signals.parquet", "Looking for wrong pairs", _detect),
         ("scores.parquet", "Scoring every pair", partial(_score, executor)),
+        ("ranked.parquet", "Ranking the pairs", _rank),
         ("traces.parquet", "Tracing wrong predictions", partial(_trace, executor)),
         ("neighbours.parquet", "Looking for similar pairs", _find_neighbours),
         ("map.parquet", "Drawing the map", _draw_map),
@@ -269,6 +270,12 @@ def _score(executor: Executor | None, folder: RunFolder, report: Report) -> None
     write_table(folder.path / "suggestions.parquet", found.suggestions)
     write_table(folder.path / "scores.parquet", found.scores)
     shutil.rmtree(folder.path / SOLVES, ignore_errors=True)
+
+
+def _rank(folder: RunFolder, report: Report) -> None:
+    from engine.ranked_table import write_ranked
+
+    write_ranked(folder, report)
 
 
 def _trace(executor: Executor | None, folder: RunFolder, report: Report) -> None:

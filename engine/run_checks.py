@@ -19,8 +19,10 @@ TEXTS = ("pair_id", "query_id", "other_pair_id", "image", "caption", "split", "s
 ALWAYS = ("image", "caption", "split", "source", "images")
 """texts that every pair has"""
 NUMBERS = ("influence", "influence_positive", "influence_negative", "suspicion", "suspicion_rank", "p_wrong", "rank",
-           "pair_loss", "clip_score", "similarity", "x", "y", "confidence", "loss", "width", "height")  # fmt: skip
-ONE_ROW_PER_ID = {"pairs": "pair_id", "queries": "query_id", "scores": "pair_id", "signals": "pair_id"}
+           "place", "pair_loss", "clip_score", "similarity", "x", "y", "confidence", "loss", "width",
+           "height")  # fmt: skip
+ONE_ROW_PER_ID = {"pairs": "pair_id", "queries": "query_id", "scores": "pair_id", "signals": "pair_id",
+                  "ranked": "pair_id"}  # fmt: skip
 RECORD_KINDS = {
     "notes": list, "counts": dict, "steps": dict, "metrics": dict, "cost": dict, "batches": dict, "detection": dict,
     "health": dict, "curvature": dict, "created_at": str, "finished_at": str | None,

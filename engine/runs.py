@@ -39,6 +39,7 @@ TABLES = (
     "queries",
     "signals",
     "scores",
+    "ranked",
     "disturbs",
     "suggestions",
     "traces",
@@ -65,6 +66,10 @@ COLUMNS = {
         "margin",
     ),
     "scores": ("pair_id", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
+    "ranked": (
+        *("place", "pair_id", "pair_index", "image", "images", "caption", "label", "split", "thumbnail"),
+        *("caption_folded", *_ROLES, "relative_influence", "clip_score", "pair_loss", "suspicion", "suspicion_rank"),
+    ),
     "signals": ("pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"),
     "suggestions": ("pair_id", "rank", "caption", "fit", "effect", "source"),
     "disturbs": ("pair_id", "other_pair_id", "influence"),

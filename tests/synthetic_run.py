@@ -19,6 +19,7 @@ from PIL import Image
 
 from engine.config import RunConfig
 from engine.pairs.packs import pack_path, thumbnail_name
+from engine.ranked_table import write_ranked
 from engine.runs import FORMAT_VERSION, SIGN_CONVENTION, RunFolder, write_json
 
 NUM_HELD_OUT = 300
@@ -71,6 +72,7 @@ def synthetic_run(runs_dir: Path, num_pairs: int, seed: int = 0, name: str = "sy
     for table_name, table in tables.items():
         table.to_parquet(folder.path / f"{table_name}.parquet", index=False, row_group_size=ROWS_PER_GROUP)
     _write_record(folder, num_pairs)
+    write_ranked(folder)
     return folder
 
 

@@ -42,6 +42,17 @@ COLUMNS = {
     "batches": {"segmentation", "batch_index", "pair_id"},
     "queries": {"query_id", "kind", "pair_id", "true_label", "predicted_label", "correct", "confidence", "loss"},
     "scores": {"pair_id", *ROLES, "influence_std", "relative_influence", "clip_score", "pair_loss", "suspicion"},
+    "ranked": {
+        "place",
+        "pair_id",
+        "pair_index",
+        "caption",
+        "label",
+        "thumbnail",
+        "caption_folded",
+        *ROLES,
+        "clip_score",
+    },
     "signals": {"pair_id", "p_wrong", "suspicion", "suspicion_rank", "reason"},
     "suggestions": {"pair_id", "rank", "caption", "fit", "effect", "source"},
     "disturbs": {"pair_id", "other_pair_id", "influence"},
@@ -71,7 +82,8 @@ def test_a_run_writes_every_table_with_its_columns_and_a_record(tmp_path: Path) 
         assert set(folder.table(name).columns) >= COLUMNS[name], name
     record = folder.record
     assert folder.is_finished and record["counts"] == {"train": 24, "validation": 10, "test": 8, "rejects": 0}
-    steps = {"pairs", "batches", "features", "queries", "signals", "scores", "traces", "neighbours", "map"}
+    steps = {"pairs", "batches", "features", "queries", "signals", "scores", "ranked", "traces", "neighbours",
+             "map"}  # fmt: skip
     assert set(record["steps"]) == steps
     assert record["cost"].keys() >= {"embedding_seconds", "scoring_seconds"}
     assert record["curvature"]["status"] == "The solve converged."

@@ -19,6 +19,7 @@ STEPS = (
     "queries.parquet",
     "signals.parquet",
     "scores.parquet",
+    "ranked.parquet",
     "traces.parquet",
     "neighbours.parquet",
     "map.parquet",
