@@ -259,6 +259,9 @@ def _score(executor: Executor | None, folder: RunFolder, report: Report) -> None
     found = scores_tables(study, folder.table("signals"), inputs_of_run(folder), prompts, report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
     batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
+    if len(batches) < len(study.segmentations[0].batches):
+        number = sum(len(study.segmentations[0].batches[index]) for index in batches)
+        add_notes(folder, [f"The curvature is built on {number:,} of {study.segmentations[0].num_pairs:,} pairs."])
     folder.update_record(
         curvature={"name": study.config.curvature, "batches": batches, **dataclasses.asdict(found.solves)},
         num_parameters=study.train.subset.num_parameters,
