@@ -15,12 +15,9 @@ REPEATS = 3
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def fastest_seconds(
-    do: Callable[[], object], device: torch.device, repeats: int = REPEATS, is_warm: bool = False
-) -> float:
+def fastest_seconds(do: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
     """Seconds of the fastest of a few calls, after one to warm up: what others do on the machine only adds."""
-    if not is_warm:
-        do()
+    do()
     times = []
     for _ in range(repeats):
         wait_for(device)
