@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from engine.benchmark.alternatives.formulas import GradientPerPair
 from engine.benchmark.alternatives.interface import Alternative, Job, is_missing
 from engine.benchmark.alternatives.job import DAMPING
 from engine.benchmark.baselines import gauss_newton_rows, loss_gradients
-from engine.benchmark.clock import forget_peak, peak_bytes, wait_for
+from engine.benchmark.clock import forget_peak, peak_bytes, seconds_of
 from engine.models.checkpoints import first_line
 
 MOST_LOGITS = 4096
@@ -94,20 +93,17 @@ def brute_force(job: Job) -> dict[str, Tensor]:
 
 
 def _measured(job: Job, one: Alternative, empty: Compared, truths: dict[str, Tensor], repeats: int) -> Compared:
-    device, seconds = job.setting.inputs.pixels.device, []
+    device, answers = job.setting.inputs.pixels.device, []
     forget_peak(device)
     before = peak_bytes(device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _ in range(repeats):
-            started = time.perf_counter()
-            scores = one.scores(job).detach().double().to(device)
-            wait_for(device)
-            seconds.append(time.perf_counter() - started)
+        seconds = min(seconds_of(lambda: answers.append(one.scores(job)), device) for _ in range(repeats))
+    scores = answers[-1].detach().double().to(device)
     truth = truths.get(one.curvature, truths.get("gauss-newton", truths["identity"]))
     return replace(
         empty,
-        seconds=min(seconds),
+        seconds=seconds,
         memory_bytes=peak_bytes(device) - before,
         cosine=float(torch.nn.functional.cosine_similarity(scores, truth, 0)) if scores.any() else float("nan"),
         spearman=_spearman(scores, truth),
