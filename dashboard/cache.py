@@ -16,10 +16,10 @@ from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
 from dashboard.run_tables import RunTables
 from dashboard.tables import bar_scale
-from dashboard.thumbnails import thumbnail_bytes
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import open_picture
+from engine.pairs.packs import thumbnail_bytes
 from engine.review import DecisionStore
 from engine.review.blind import BlindStore
 from engine.review.queues import QueueStore
@@ -211,7 +211,7 @@ def picture(path: str, revision: str, pair_id: str) -> bytes:
         check_place(run, row["images"])
         image = open_picture(row["images"], row["image"])
     except EcifError:
-        return thumbnail_bytes(run.path, str(row["thumbnail"])) or _no_picture()
+        return thumbnail_bytes(run.path / "thumbnails", str(row["thumbnail"])) or _no_picture()
     image.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
     return _webp(image)
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from dashboard.filters import SHOWS
 from dashboard.tables import labels_of
-from dashboard.thumbnails import NAME
+from engine.pairs.packs import NAME
 from engine.review import VERDICTS
 
 MOST_DRAWN, MOST_SUSPICIOUS = 20_000, 5_000

@@ -1,7 +1,7 @@
 """Thumbnails by URL, `/thumb/RUN/NAME.webp`: made once by the run, cached by the browser for good.
 
-Run and file names come from the address bar: only a direct child of the runs folder and a name that is 32 hex
-digits are ever opened. A thumbnail's name is the hash of its picture, so it can never go stale.
+Run and thumbnail names come from the address bar: only packs of thumbnails in a direct child of the runs folder are
+ever opened. A thumbnail's name holds the hash of its bytes, so it can never go stale.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboard.places import runs_dir
+from engine.pairs.packs import NAME, thumbnail_bytes
 
-NAME = re.compile(r"[0-9a-f]{32}\.webp")
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}")
-MAX_BYTES = 2**20
 HEADERS = {
     "Cache-Control": "private, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
@@ -31,26 +30,11 @@ def thumbnail_url(run_id: str, name: str | None) -> str:
     return f"/thumb/{run_id}/{name}" if name and NAME.fullmatch(name) and RUN.fullmatch(run_id) else ""
 
 
-def thumbnail_bytes(run: Path, name: str) -> bytes | None:
-    """A thumbnail of the run in folder `run`; None for another name, a link out of it, or what is no WebP picture."""
-    folder = run / "thumbnails"
-    path = folder / name
-    try:
-        if not NAME.fullmatch(name) or not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return None
-        if path.resolve().parent != run.resolve() / "thumbnails":  # a stranger's folder may hold links
-            return None
-        data = path.read_bytes()
-    except (OSError, RuntimeError):
-        return None
-    return data if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
-
-
 async def thumbnail(request: Request) -> Response:
     """The WebP file, or 404 without saying why."""
     run_id, name = request.path_params["run_id"], request.path_params["name"]
     run = run_folder(run_id)
-    found = None if run is None else await run_in_threadpool(thumbnail_bytes, run, name)
+    found = None if run is None else await run_in_threadpool(thumbnail_bytes, run / "thumbnails", name)
     return Response(status_code=404) if found is None else Response(found, media_type="image/webp", headers=HEADERS)
 
 

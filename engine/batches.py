@@ -68,22 +68,65 @@ def _deal(order: np.ndarray, conflicts: np.ndarray, num_batches: int) -> tuple[l
     """Deal pairs to the batches in turn; a pair goes to the next batch with room and nothing like it."""
     sizes = [len(part) for part in np.array_split(order, num_batches)]
     batches: list[list[int]] = [[] for _ in sizes]
-    present: list[set[tuple[int, int]]] = [set() for _ in sizes]
-    missed, start = 0, 0
-    for pair in order:
-        marks = {(kind, int(value)) for kind, value in enumerate(conflicts[pair])}
-        open_batches = [
-            b % num_batches
-            for b in range(start, start + num_batches)
-            if len(batches[b % num_batches]) < sizes[b % num_batches]
-        ]
-        free = next((b for b in open_batches if not marks & present[b]), None)
+    open_batches, missed, start = _OpenBatches(num_batches), 0, 0
+    for pair, values in zip(order.tolist(), conflicts[order].tolist(), strict=True):
+        marks = list(enumerate(values))
+        free = open_batches.without(marks, start)
         missed += free is None
-        chosen = open_batches[0] if free is None else free
-        batches[chosen].append(int(pair))
-        present[chosen] |= marks
-        start = chosen + 1
+        chosen = open_batches.following(start) if free is None else free
+        batches[chosen].append(pair)
+        open_batches.put(marks, chosen)
+        if len(batches[chosen]) == sizes[chosen]:
+            open_batches.close(chosen)
+        start = (chosen + 1) % num_batches
     return [np.array(batch) for batch in batches], missed
+
+
+class _OpenBatches:
+    """Batches with room, and what is in them; looking for one takes few steps however many batches there are."""
+
+    def __init__(self, num_batches: int) -> None:
+        self.next_open = list(range(num_batches))  # of each batch: itself, or where to look for the next with room
+        self.present: list[set[tuple[int, int]]] = [set() for _ in range(num_batches)]
+        self.number = num_batches
+        self.having: dict[tuple[int, int], int] = {}  # batches with room that a mark is in
+
+    def following(self, start: int) -> int:
+        """The first batch with room from `start` on, in a circle; there must be one."""
+        here = start
+        while self.next_open[here] != here:
+            onward = self.next_open[self.next_open[here]]
+            self.next_open[here] = onward  # the way is shorter next time
+            here = onward
+        return here
+
+    def without(self, marks: list[tuple[int, int]], start: int) -> int | None:
+        """The first batch with room from `start` on that has none of the marks; None if there is none."""
+        if any(self.having.get(mark) == self.number for mark in marks):
+            return None
+        here = self.following(start)
+        for _ in range(self.number):
+            if self.present[here].isdisjoint(marks):
+                return here
+            here = self.following((here + 1) % len(self.present))
+        return None
+
+    def put(self, marks: list[tuple[int, int]], batch: int) -> None:
+        """Note what a pair brings into a batch."""
+        for mark in marks:
+            if mark not in self.present[batch]:
+                self.present[batch].add(mark)
+                self.having[mark] = self.having.get(mark, 0) + 1
+
+    def close(self, batch: int) -> None:
+        """The batch has no room any more."""
+        for mark in self.present[batch]:
+            self.having[mark] -= 1
+            if not self.having[mark]:
+                del self.having[mark]
+        self.present[batch] = set()
+        self.number -= 1
+        self.next_open[batch] = (batch + 1) % len(self.present)
 
 
 def consecutive_batches(num_pairs: int, batch_size: int) -> list[np.ndarray]:
@@ -116,35 +159,34 @@ def read_segmentations(path: str | Path, pair_ids: pd.Series) -> tuple[list[Batc
         raise BatchesError(
             f"a value in every cell of {', '.join(columns)}", f"empty cells in {path}", "Check --batches."
         )
-    position = pd.Series(np.arange(len(pair_ids)), index=pair_ids.to_numpy())
-    known = table[table["pair_id"].astype(str).isin(position.index)]
+    positions = pd.Index(pair_ids.to_numpy()).get_indexer(table["pair_id"].astype(str).to_numpy(dtype=object))
+    known = table[["segmentation", "batch_index"]].assign(position=positions)[positions >= 0]
     if known.empty:
         raise BatchesError("pair ids of the training pairs", f"none of them in {path}", "Check --batches.")
-    if known.duplicated(["segmentation", "pair_id"]).any():
-        twice = known.loc[known.duplicated(["segmentation", "pair_id"]), "pair_id"].iloc[0]
+    twice = known.duplicated(["segmentation", "position"])
+    if twice.any():
         raise BatchesError(
             "every pair at most once in a segmentation",
-            f"{twice} twice",
+            f"{pair_ids.iloc[known.loc[twice, 'position'].iloc[0]]} twice",
             "Give each epoch its own segmentation number.",
         )
-    found = [
-        BatchSegmentation(
-            tuple(
-                position[batch["pair_id"].astype(str)].to_numpy(copy=True) for _, batch in one.groupby("batch_index")
-            ),
-            len(pair_ids),
-        )
-        for _, one in known.groupby("segmentation")
-    ]
+    found = [BatchSegmentation(_cut(one), len(pair_ids)) for _, one in known.groupby("segmentation")]
     return found, len(table) - len(known)
+
+
+def _cut(rows: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Positions of each batch of one segmentation, the batches by their index."""
+    rows = rows.sort_values("batch_index", kind="stable")
+    ends = np.flatnonzero(rows["batch_index"].to_numpy()[1:] != rows["batch_index"].to_numpy()[:-1]) + 1
+    return tuple(np.split(rows["position"].to_numpy(copy=True), ends))
 
 
 def segmentations_table(segmentations: list[BatchSegmentation], pair_ids: pd.Series) -> pd.DataFrame:
     """The table segmentation, batch_index, pair_id that `read_segmentations` reads."""
     ids = pair_ids.to_numpy()
-    parts = [
-        pd.DataFrame({"segmentation": number, "batch_index": index, "pair_id": ids[batch]})
-        for number, one in enumerate(segmentations)
-        for index, batch in enumerate(one.batches)
-    ]
+    parts = []
+    for number, one in enumerate(segmentations):
+        index = np.repeat(np.arange(len(one.batches)), [len(batch) for batch in one.batches])
+        pairs = ids[np.concatenate(one.batches)]
+        parts.append(pd.DataFrame({"segmentation": number, "batch_index": index, "pair_id": pairs}))
     return pd.concat(parts, ignore_index=True)

@@ -25,6 +25,7 @@ from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.pair_set import REPEATED_COLUMNS
+from engine.pairs.seen import remove_unfinished
 from engine.pairs.sources import data_hashes, sources, title_of
 from engine.progress import RunProgress
 from engine.run_record import add_cost, add_notes, add_start, first_record, now
@@ -146,6 +147,7 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
 
 
 def _cut_batches(folder: RunFolder, report: Report) -> None:
+    remove_unfinished(folder.path / "thumbnails")
     config, pairs = folder.config, folder.table("pairs")
     train = pairs[pairs["split"] == "train"]
     if config.batches:

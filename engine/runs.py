@@ -31,7 +31,7 @@ from engine.errors import (
 )
 from engine.run_checks import AGAIN, check_folder, check_inside, check_record, check_table, is_run_like
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TABLES = (
     "pairs",
     "rejects",
@@ -309,10 +309,6 @@ class RunFolder:
             old = record.get(key)
             record[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
         write_json(self.path / "record.json", record)
-
-    def thumbnail(self, name: str) -> Path:
-        """The path of the thumbnail file `name` (the `thumbnail` column of the pairs table)."""
-        return self.path / "thumbnails" / name
 
     def _json(
         self, name: str, default: dict[str, Any], check: Callable[[dict[str, Any]], None] | None = None

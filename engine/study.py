@@ -24,6 +24,7 @@ from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature import InverseCurvature, inverse_curvature
 from engine.directional import FeatureMap
 from engine.errors import ConfigError, RunFolderDamaged
+from engine.feature_rows import mapped
 from engine.models.interface import Heads
 from engine.models.precision import weights_dtype
 from engine.runs import RunFolder
@@ -157,14 +158,13 @@ def load_features(folder: Path, config: RunConfig) -> tuple[HeadsSource, tuple[s
     """
     device, dtype = device_of(config), weights_dtype(getattr(torch, config.dtype))
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in FEATURE_FILES}
+        tensors = {name: mapped(folder / f"{name}.npy", device, dtype) for name in FEATURE_FILES}
         heads = Heads(**load_file(folder / "heads.safetensors")).to(device, dtype)
         classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise RunFolderDamaged(
             f"readable files in {folder}", str(error), "Delete that folder and run again: it is computed anew."
         ) from error
-    tensors = {name: torch.from_numpy(array).to(device, dtype) for name, array in arrays.items()}
     source = HeadsSource(
         config.model,
         heads,

@@ -17,6 +17,7 @@ from small_data import small_config, small_table
 
 from engine.config import RunConfig
 from engine.errors import BatchesError, ConfigError, RunFolderError
+from engine.pairs.packs import thumbnail_bytes
 from engine.pipeline import run
 from engine.runs import TABLES, RunFolder, is_wrong, list_runs
 from engine.study import load_study
@@ -86,8 +87,8 @@ def test_a_run_writes_every_table_with_its_columns_and_a_record(tmp_path: Path) 
     assert set(record["steps"]) == steps
     assert record["cost"].keys() >= {"embedding_seconds", "scoring_seconds"}
     assert record["curvature"]["status"] == "The solve converged."
-    for name in folder.table("pairs")["thumbnail"]:
-        assert folder.thumbnail(name).is_file()
+    assert all(thumbnail_bytes(folder.path / "thumbnails", name) for name in folder.table("pairs")["thumbnail"])
+    assert [path.name for path in (folder.path / "thumbnails").iterdir()] == ["00000.pack"]
     found = scores(folder)
     np.testing.assert_allclose(
         found["influence"], found["influence_positive"] + found["influence_negative"], rtol=1e-4, atol=1e-9

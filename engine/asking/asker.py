@@ -215,7 +215,7 @@ class Asker:
             raise ModelError(
                 "finite features", "NaN or infinity for this picture or caption", "Try another, or --dtype float32."
             )
-        return features.to(self.source.image)
+        return features.to(self.source.image.device, self.source.image.dtype)
 
     def _features_of(self, split: str) -> Features:
         everyone = torch.arange(len(self.study.rows(split)))

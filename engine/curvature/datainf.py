@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +42,7 @@ from engine.directional import (
     logits_of,
 )
 from engine.errors import SolveError
+from engine.executors import passes_over
 
 ROUNDING = 100
 """a tensor whose gradients are this many roundings of the largest is taken to have none (a bias that cancels)"""
@@ -68,45 +70,80 @@ class DataInf:
         Raises:
             SolveError: if a gradient is not finite.
         """
-        taken = torch.zeros_like(gradients)
-        for batch, norms in zip(self.segmentation.batches, self.squared_norms, strict=True):
-            pairs = torch.as_tensor(batch, device=gradients.device)
-            weights = 1 / (self.dampings + norms)
-            passes = 2 * len(self.dampings) * len(gradients)
-            cheaper = passes < len(pairs) if self.by_blocks is None else self.by_blocks
-            taken += (
-                self._by_blocks(pairs, gradients, weights) if cheaper else self._pairwise(pairs, gradients, weights)
-            )
+        work = BatchShares(self.loss, self.dampings, gradients, self.by_blocks)
+        parts = list(zip(self.segmentation.batches, self.squared_norms, strict=True))
+        (taken,) = passes_over(self.feature_map).summed(work, parts)
         dampings = _per_parameter(self.feature_map, self.dampings)
         return Solution.closed_form((gradients - taken / self.segmentation.num_pairs) / dampings, gradients)
 
-    def _pairwise(self, pairs: Tensor, gradients: Tensor, weights: Tensor) -> Tensor:
-        """Σ_i (g_i·v) / (λ_l + ‖g_i‖²) g_i from gradients of a few pairs; `[queries, parameters]`."""
-        total = torch.zeros_like(gradients)
-        for first, of_pairs in pair_gradients(self.feature_map, self.loss, pairs, gradients.shape[1]):
-            for number, block in enumerate(blocks(self.feature_map.subset)):
+
+@dataclass(frozen=True)
+class BatchShares:
+    """Σ_i (g_i·v) / (λ_l + ‖g_i‖²) g_i over the pairs of one batch, for each row of v; `[queries, parameters]`."""
+
+    loss: ContrastiveLoss
+    dampings: Tensor
+    gradients: Tensor
+    """v"""
+    by_blocks: bool | None
+
+    def __call__(self, feature_map: FeatureMap, part: tuple[np.ndarray, Tensor]) -> tuple[Tensor]:
+        """Of the pairs at these positions with these ‖g_i‖², `[pairs, tensors]`; by the cheaper way."""
+        batch, norms = part
+        pairs = torch.as_tensor(batch, device=self.gradients.device)
+        weights = 1 / (self.dampings + norms.to(self.dampings))
+        passes = 2 * len(self.dampings) * len(self.gradients)
+        cheaper = passes < len(pairs) if self.by_blocks is None else self.by_blocks
+        return ((self._by_blocks if cheaper else self._pairwise)(feature_map, pairs, weights),)
+
+    def _pairwise(self, feature_map: FeatureMap, pairs: Tensor, weights: Tensor) -> Tensor:
+        """From gradients of a few pairs."""
+        gradients, total = self.gradients, torch.zeros_like(self.gradients)
+        for first, of_pairs in pair_gradients(feature_map, self.loss, pairs, gradients.shape[1]):
+            for number, block in enumerate(blocks(feature_map.subset)):
                 weight = weights[first : first + len(of_pairs), number]
                 shares = gradients[:, block] @ of_pairs[:, block].T * weight
                 total[:, block] += shares @ of_pairs[:, block]
         return total
 
-    def _by_blocks(self, pairs: Tensor, gradients: Tensor, weights: Tensor) -> Tensor:
-        """The same sum from directions that move one tensor each."""
-        features = self.feature_map.features(pairs, pairs)
+    def _by_blocks(self, feature_map: FeatureMap, pairs: Tensor, weights: Tensor) -> Tensor:
+        """From directions that move one tensor each."""
+        gradients, features = self.gradients, feature_map.features(pairs, pairs)
         logits = logits_of(features)
-        total, tensors = torch.zeros_like(gradients), blocks(self.feature_map.subset)
+        total, tensors = torch.zeros_like(gradients), blocks(feature_map.subset)
         for numbers in torch.arange(len(tensors)).split(rows_at_once(gradients.numel())):
             directions = gradients.new_zeros(len(numbers), *gradients.shape)
             for row, number in enumerate(numbers):
                 directions[row][:, tensors[number]] = gradients[:, tensors[number]]
-            tangents = self.feature_map.tangents(pairs, pairs, directions.flatten(0, 1))
+            tangents = feature_map.tangents(pairs, pairs, directions.flatten(0, 1))
             slopes = _loss_slopes(self.loss, logits, logit_tangents(features, tangents))
             shares = slopes * weights.T[numbers].repeat_interleave(len(gradients), 0)
             cotangents = logit_cotangents(features, _loss_cotangents(self.loss, logits, shares))
-            pulled = self.feature_map.pullback(pairs, pairs, cotangents).reshape(directions.shape)
+            pulled = feature_map.pullback(pairs, pairs, cotangents).reshape(directions.shape)
             for row, number in enumerate(numbers):
                 total[:, tensors[number]] += pulled[row][:, tensors[number]]
         return total
+
+
+@dataclass(frozen=True)
+class BatchNorms:
+    """‖g_i‖² of the pairs of one batch, `[pairs, tensors]`."""
+
+    loss: ContrastiveLoss
+
+    def __call__(self, feature_map: FeatureMap, batch: np.ndarray) -> Tensor:
+        """Of the pairs at these positions."""
+        if isinstance(feature_map, KnowsPullbackNorms):
+            pairs = torch.as_tensor(batch)
+            cotangents = _pair_cotangents(feature_map, self.loss, pairs)
+            return torch.cat([feature_map.squared_pullback_norms(pairs, pairs, one) for _, one in cotangents])
+        pairs, tensors = torch.as_tensor(batch), blocks(feature_map.subset)
+        return torch.cat(
+            [
+                torch.stack([torch.linalg.vector_norm(of_pairs[:, block], dim=1).square() for block in tensors], 1)
+                for _, of_pairs in pair_gradients(feature_map, self.loss, pairs, feature_map.subset.num_parameters)
+            ]
+        )
 
 
 def datainf_inverse(
@@ -118,10 +155,7 @@ def datainf_inverse(
         SolveError: if a tensor gets no gradient from any pair and no absolute damping is given.
     """
     loss = LOSSES[config.loss]
-    squared_norms = []
-    for batch in segmentation.batches:
-        pairs = torch.as_tensor(batch, device=like.device)
-        squared_norms.append(_squared_norms(feature_map, loss, pairs, len(like)))
+    squared_norms = list(passes_over(feature_map).mapped(BatchNorms(loss), segmentation.batches))
     damping, num_entries = config.damping, like.new_tensor(sizes(feature_map.subset))
     if damping is not None:
         dampings = torch.full_like(num_entries, damping)
@@ -143,20 +177,6 @@ def pair_gradients(
     """
     for first, cotangents in _pair_cotangents(feature_map, loss, pairs, num_parameters):
         yield first, feature_map.pullback(pairs, pairs, cotangents)
-
-
-def _squared_norms(feature_map: FeatureMap, loss: ContrastiveLoss, pairs: Tensor, num_parameters: int) -> Tensor:
-    """‖g_i‖² of the pairs of one batch, `[pairs, tensors]`."""
-    if isinstance(feature_map, KnowsPullbackNorms):
-        cotangents = _pair_cotangents(feature_map, loss, pairs)
-        return torch.cat([feature_map.squared_pullback_norms(pairs, pairs, one) for _, one in cotangents])
-    tensors = blocks(feature_map.subset)
-    return torch.cat(
-        [
-            torch.stack([torch.linalg.vector_norm(of_pairs[:, block], dim=1).square() for block in tensors], 1)
-            for _, of_pairs in pair_gradients(feature_map, loss, pairs, num_parameters)
-        ]
-    )
 
 
 def _pair_cotangents(

@@ -19,16 +19,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.batches import BatchSegmentation
 from engine.config import RunConfig
 from engine.contrastive import LOSSES, ContrastiveLoss
+from engine.curvature.gauss_newton import seeded_batches
 from engine.curvature.solve import Solution, check_finite
 from engine.curvature.tensors import rows_at_once
 from engine.directional import FeatureMap, logit_cotangents, logits_of
 from engine.errors import SolveError
+from engine.executors import Passes, passes_over
 from engine.parameters import ParameterSubset
 
 DRAWS_PER_BATCH = 8
@@ -98,16 +101,13 @@ def ekfac_inverse(
     subset, loss = feature_map.subset, LOSSES[config.loss]
     generator = torch.Generator().manual_seed(config.seed)
 
-    def draws() -> Iterator[dict[str, Tensor]]:
-        for drawn in pseudo_gradients(feature_map, loss, segmentation, num_draws, generator, like):
-            yield subset.unflatten(drawn)
-
-    bases = _eigenbases(subset, draws(), like)
-    eigenvalues = {name: like.new_zeros(basis.shape) for name, basis in bases.items()}
-    for parts in draws():
-        for name, part in parts.items():
-            eigenvalues[name] += bases[name].rotate(part).square().sum(0)
-    eigenvalues = {name: total / (num_draws * segmentation.num_pairs) for name, total in eigenvalues.items()}
+    passes = passes_over(feature_map)
+    bases = _eigenbases(subset, loss, num_draws, passes, seeded_batches(segmentation, generator), like)
+    seeded = seeded_batches(segmentation, generator)  # draws that the bases have not seen
+    squares = passes.summed(BatchSquares(loss, num_draws, bases), seeded)
+    eigenvalues = {
+        name: total / (num_draws * segmentation.num_pairs) for name, total in zip(bases, squares, strict=True)
+    }
     damping = config.damping
     if damping is None:
         mean = float(sum(values.sum() for values in eigenvalues.values())) / subset.num_parameters
@@ -117,46 +117,97 @@ def ekfac_inverse(
     return Ekfac(subset, bases, eigenvalues, damping)
 
 
+@dataclass(frozen=True)
+class BatchMoments:
+    """Σ G Gᵀ over the draws of one batch, for each of some sides of tensors, `[side, side]` each."""
+
+    loss: ContrastiveLoss
+    num_draws: int
+    sides: tuple[tuple[str, int], ...]
+    """tensor and axis (0: rows, 1: columns)"""
+
+    def __call__(self, feature_map: FeatureMap, seeded: tuple[int, np.ndarray]) -> tuple[Tensor, ...]:
+        """Of the pairs at these positions, with noise of this seed."""
+        totals: list[Tensor] = []
+        for drawn in pseudo_gradients(feature_map, self.loss, seeded, self.num_draws):
+            parts, found = feature_map.subset.unflatten(drawn), []
+            for name, axis in self.sides:
+                shape = _matrix_shape(feature_map.subset.shapes[name])
+                matrices = parts[name].reshape(-1, *shape).movedim(1 + axis, 0).flatten(1)
+                found.append(matrices @ matrices.T)
+            totals = [total + one for total, one in zip(totals, found, strict=True)] if totals else found
+        return tuple(totals)
+
+
+@dataclass(frozen=True)
+class BatchSquares:
+    """Σ (U_Lᵀ G U_R)² over the draws of one batch, `[rows, columns]` for each tensor."""
+
+    loss: ContrastiveLoss
+    num_draws: int
+    bases: dict[str, Eigenbasis]
+
+    def __call__(self, feature_map: FeatureMap, seeded: tuple[int, np.ndarray]) -> tuple[Tensor, ...]:
+        """Of the pairs at these positions, with noise of this seed."""
+        totals: list[Tensor] = []
+        for drawn in pseudo_gradients(feature_map, self.loss, seeded, self.num_draws):
+            parts = feature_map.subset.unflatten(drawn)
+            found = [basis.rotate(parts[name]).square().sum(0) for name, basis in self.bases.items()]
+            totals = [total + one for total, one in zip(totals, found, strict=True)] if totals else found
+        return tuple(totals)
+
+
 def pseudo_gradients(
-    feature_map: FeatureMap,
-    loss: ContrastiveLoss,
-    segmentation: BatchSegmentation,
-    num_draws: int,
-    generator: torch.Generator,
-    like: Tensor,
+    feature_map: FeatureMap, loss: ContrastiveLoss, seeded: tuple[int, np.ndarray], num_draws: int
 ) -> Iterator[Tensor]:
-    """Draws of J_mᵀ y for every batch; their second moment is n times the undamped Gauss–Newton matrix.
+    """Draws of J_mᵀ y of one batch; their second moment, over all batches, is n times the undamped Gauss–Newton matrix.
+
+    Args:
+        feature_map: features of the pairs.
+        loss: the training loss.
+        seeded: seed of the noise, and the positions of the pairs of the batch.
+        num_draws: how many.
 
     Yields:
-        A few rows of the `num_draws` of one batch at a time, `[draws, parameters]`.
+        A few rows of the `num_draws` at a time, `[draws, parameters]`.
     """
-    for batch in segmentation.batches:
-        pairs = torch.as_tensor(batch, device=like.device)
-        features = feature_map.features(pairs, pairs)
-        logits = logits_of(features)
-        noise = torch.randn(2, num_draws, *logits.shape, generator=generator).to(like)
-        for part in noise.split(rows_at_once(max(len(like), logits.numel(), features.text.numel())), 1):
-            cotangents = loss.curvature_sample(logits, part)
-            yield feature_map.pullback(pairs, pairs, logit_cotangents(features, cotangents))
+    seed, batch = seeded
+    pairs, generator = torch.as_tensor(batch), torch.Generator().manual_seed(seed)
+    features = feature_map.features(pairs, pairs)
+    logits = logits_of(features)
+    noise = torch.randn(2, num_draws, *logits.shape, generator=generator).to(logits)
+    entries = max(feature_map.subset.num_parameters, logits.numel(), features.text.numel())
+    for part in noise.split(rows_at_once(entries), 1):
+        cotangents = loss.curvature_sample(logits, part)
+        yield feature_map.pullback(pairs, pairs, logit_cotangents(features, cotangents))
 
 
-def _eigenbases(subset: ParameterSubset, draws: Iterator[dict[str, Tensor]], like: Tensor) -> dict[str, Eigenbasis]:
+def _eigenbases(
+    subset: ParameterSubset,
+    loss: ContrastiveLoss,
+    num_draws: int,
+    passes: Passes,
+    seeded: list[tuple[int, np.ndarray]],
+    like: Tensor,
+) -> dict[str, Eigenbasis]:
     """Eigenvectors of L and R of every tensor with two or more axes."""
-    shapes = {
-        name: (shape[0], prod(shape[1:])) if len(shape) > 1 else (1, prod(shape))
+    sides = tuple(
+        (name, axis)
         for name, shape in subset.shapes.items()
-    }
-    moments = {
-        (name, axis): like.new_zeros(side, side)
-        for name, shape in subset.shapes.items()
-        for axis, side in enumerate(shapes[name])
+        for axis, side in enumerate(_matrix_shape(shape))
         if len(shape) > 1 and side <= LARGEST_SIDE
+    )
+    moments = passes.summed(BatchMoments(loss, num_draws, sides), seeded) if sides else ()
+    vectors = {}
+    for side, total in zip(sides, moments, strict=True):
+        check_finite(total, f"the curvature of {side[0]}")
+        vectors[side] = torch.linalg.eigh(total.to(like))[1]
+    return {
+        name: Eigenbasis(_matrix_shape(shape), vectors.get((name, 0)), vectors.get((name, 1)))
+        for name, shape in subset.shapes.items()
     }
-    for parts in draws:
-        for (name, axis), total in moments.items():
-            matrices = parts[name].reshape(-1, *shapes[name]).movedim(1 + axis, 0).flatten(1)
-            total += matrices @ matrices.T
-    for (name, _), total in moments.items():
-        check_finite(total, f"the curvature of {name}")
-    vectors = {key: torch.linalg.eigh(total)[1] for key, total in moments.items()}
-    return {name: Eigenbasis(shape, vectors.get((name, 0)), vectors.get((name, 1))) for name, shape in shapes.items()}
+
+
+def _matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """A tensor as rows × the rest; vectors and scalars are one row."""
+    return (shape[0], prod(shape[1:])) if len(shape) > 1 else (1, prod(shape))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from engine.config import RunConfig
 from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature.inverse import IterativeInverse, absolute_damping
 from engine.directional import FeatureMap, logit_cotangents, logit_tangents, logits_of
+from engine.executors import passes_over
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,8 @@ class GaussNewton:
 
     def matvec(self, directions: Tensor) -> Tensor:
         """G w for each row of `directions`, `[queries, parameters]`."""
-        total = torch.zeros_like(directions)
-        for batch in self.segmentation.batches:
-            pairs = torch.as_tensor(batch, device=directions.device)
-            features = self.feature_map.features(pairs, pairs)
-            moved = logit_tangents(features, self.feature_map.tangents(pairs, pairs, directions))
-            curved = self.loss.curvature_product(logits_of(features), moved)
-            total += self.feature_map.pullback(pairs, pairs, logit_cotangents(features, curved))
+        work = BatchProduct(self.loss, directions)
+        (total,) = passes_over(self.feature_map).summed(work, self.segmentation.batches)
         return total / self.segmentation.num_pairs + self.damping * directions
 
     def draw(self, num_draws: int, like: Tensor, generator: torch.Generator) -> Tensor:
@@ -63,17 +60,50 @@ class GaussNewton:
         Returns:
             `[num_draws, parameters]`.
         """
+        noise = torch.randn(num_draws, like.shape[-1], generator=generator, dtype=torch.float64).to(like)
+        seeded = seeded_batches(self.segmentation, generator)
+        (total,) = passes_over(self.feature_map).summed(BatchDraw(self.loss, num_draws), seeded)
+        return total / self.segmentation.num_pairs**0.5 + self.damping**0.5 * noise
 
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=generator, dtype=torch.float64).to(like)
 
-        total = like.new_zeros(num_draws, like.shape[-1])
-        for batch in self.segmentation.batches:
-            pairs = torch.as_tensor(batch, device=like.device)
-            features = self.feature_map.features(pairs, pairs)
-            sampled = self.loss.curvature_sample(logits_of(features), normal(2, num_draws, len(batch), len(batch)))
-            total += self.feature_map.pullback(pairs, pairs, logit_cotangents(features, sampled))
-        return total / self.segmentation.num_pairs**0.5 + self.damping**0.5 * normal(num_draws, like.shape[-1])
+@dataclass(frozen=True)
+class BatchProduct:
+    """J_mᵀ H_m J_m w of one batch for each row of the directions, `[queries, parameters]`."""
+
+    loss: ContrastiveLoss
+    directions: Tensor
+
+    def __call__(self, feature_map: FeatureMap, batch: np.ndarray) -> tuple[Tensor]:
+        """Of the pairs at these positions."""
+        pairs = torch.as_tensor(batch, device=self.directions.device)
+        features = feature_map.features(pairs, pairs)
+        moved = logit_tangents(features, feature_map.tangents(pairs, pairs, self.directions))
+        curved = self.loss.curvature_product(logits_of(features), moved)
+        return (feature_map.pullback(pairs, pairs, logit_cotangents(features, curved)),)
+
+
+@dataclass(frozen=True)
+class BatchDraw:
+    """J_mᵀ y_m of one batch and its seed, `[draws, parameters]`."""
+
+    loss: ContrastiveLoss
+    num_draws: int
+
+    def __call__(self, feature_map: FeatureMap, seeded: tuple[int, np.ndarray]) -> tuple[Tensor]:
+        """With noise that the seed draws on the CPU."""
+        seed, batch = seeded
+        pairs, generator = torch.as_tensor(batch), torch.Generator().manual_seed(seed)
+        features = feature_map.features(pairs, pairs)
+        size = (2, self.num_draws, len(batch), len(batch))
+        noise = torch.randn(*size, generator=generator, dtype=torch.float64).to(features.text)
+        sampled = self.loss.curvature_sample(logits_of(features), noise)
+        return (feature_map.pullback(pairs, pairs, logit_cotangents(features, sampled)),)
+
+
+def seeded_batches(segmentation: BatchSegmentation, generator: torch.Generator) -> list[tuple[int, np.ndarray]]:
+    """Every batch with a seed of its own, so that what is drawn does not depend on where it is computed."""
+    seeds = torch.randint(2**62, (len(segmentation.batches),), generator=generator).tolist()
+    return list(zip(seeds, segmentation.batches, strict=True))
 
 
 def gauss_newton_inverse(

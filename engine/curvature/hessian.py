@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature.gauss_newton import GaussNewton
 from engine.curvature.inverse import IterativeInverse, absolute_damping
 from engine.directional import FeatureMap, Features, logit_cotangents, logit_tangents, logits_of
+from engine.executors import passes_over
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,28 @@ class Hessian:
 
     def matvec(self, directions: Tensor) -> Tensor:
         """H w for each row of `directions`, `[queries, parameters]`."""
-        total = torch.zeros_like(directions)
-        for batch in self.segmentation.batches:
-            pairs = torch.as_tensor(batch, device=directions.device)
-            features = self.feature_map.features(pairs, pairs)
-            slope = self.loss.logit_gradient(logits_of(features))
-            tangents = self.feature_map.tangents(pairs, pairs, directions)
-            curved = self.loss.curvature_product(logits_of(features), logit_tangents(features, tangents))
-            total += self.feature_map.pullback(pairs, pairs, _moved_cotangents(features, tangents, slope, curved))
-            cotangents = logit_cotangents(features, slope[None])
-            total += self.feature_map.pullback_tangents(pairs, pairs, cotangents, directions)
+        work = BatchProduct(self.loss, directions)
+        (total,) = passes_over(self.feature_map).summed(work, self.segmentation.batches)
         return total / self.segmentation.num_pairs + self.damping * directions
+
+
+@dataclass(frozen=True)
+class BatchProduct:
+    """The two terms of one batch for each row of the directions, `[queries, parameters]`."""
+
+    loss: ContrastiveLoss
+    directions: Tensor
+
+    def __call__(self, feature_map: FeatureMap, batch: np.ndarray) -> tuple[Tensor]:
+        """Of the pairs at these positions."""
+        pairs = torch.as_tensor(batch, device=self.directions.device)
+        features = feature_map.features(pairs, pairs)
+        slope = self.loss.logit_gradient(logits_of(features))
+        tangents = feature_map.tangents(pairs, pairs, self.directions)
+        curved = self.loss.curvature_product(logits_of(features), logit_tangents(features, tangents))
+        product = feature_map.pullback(pairs, pairs, _moved_cotangents(features, tangents, slope, curved))
+        cotangents = logit_cotangents(features, slope[None])
+        return (product + feature_map.pullback_tangents(pairs, pairs, cotangents, self.directions),)
 
 
 def hessian_inverse(

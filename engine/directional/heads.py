@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.directional.interface import Features
+from engine.feature_rows import Rows
 from engine.memory import in_chunks_that_fit
 from engine.models.interface import Heads
 from engine.parameters import ParameterSubset
@@ -26,15 +27,15 @@ class HeadsFeatureMap:
 
     Args:
         heads: the projections and the log logit scale at θ̂.
-        text_inputs: penultimate text features, `[texts, text_dim]`.
+        text_inputs: penultimate text features, `[texts, text_dim]`, perhaps mapped: the rows asked for are gathered.
         image_inputs: penultimate image features, `[images, image_dim]`.
         log_logit_scale: whether the log logit scale (and the logit bias, if there is one) is studied.
         chunk_size: rows whose derivatives are in memory at once; never changes a result.
     """
 
     heads: Heads
-    text_inputs: Tensor
-    image_inputs: Tensor
+    text_inputs: Rows
+    image_inputs: Rows
     log_logit_scale: bool = False
     chunk_size: int = 256
 

@@ -7,7 +7,7 @@ w = (1/n) H⁻¹ ∇L_q is the part of influence_negative(q, n) that goes throug
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
-from engine.directional import FeatureMap, logit_tangents, logits_of
+from engine.directional import FeatureMap, Features, HeadsFeatureMap, logit_tangents, logits_of
 
 Parts = Iterator[tuple[Tensor, Tensor]]
 
@@ -40,8 +40,9 @@ def disturbances(
 ) -> Disturbances:
     """Whom each pair disturbs, averaged over the segmentations that the pair is in.
 
-    All others together sum to the pair's `segmented_scores(…).mean.negative`. One directional pass over all pairs; then
-    the batches are gone through twice: to find the largest parts in each segmentation, and to average these over all.
+    All others together sum to the pair's `segmented_scores(…).mean.negative`. One directional pass over all pairs (heads:
+    over a batch, whenever it is looked at); then the batches are gone through twice: to find the largest parts in each
+    segmentation, and to average these over all.
 
     Args:
         feature_map: features of the training pairs.
@@ -53,15 +54,14 @@ def disturbances(
     """
     num_pairs = segmentations[0].num_pairs
     everyone = torch.arange(num_pairs, device=direction.device)
-    features = feature_map.features(everyone, everyone)
-    tangents = feature_map.tangents(everyone, everyone, direction)
+    of_pairs = _of_pairs(feature_map, direction, everyone)
 
     def parts(segmentation: BatchSegmentation) -> Parts:
         """Pairs of each batch, and what they do to each other, `[negatives, anchors]`."""
         for batch in segmentation.batches:
             pairs = torch.as_tensor(batch, device=direction.device)
-            some = features.of_pairs(pairs)
-            moved = logit_tangents(some, tangents.of_pairs(pairs))
+            some, tangents = of_pairs(pairs)
+            moved = logit_tangents(some, tangents)
             yield pairs, loss.disturbance_derivatives(logits_of(some), moved, negative_term)[0]
 
     candidates = _candidates([parts(one) for one in segmentations], everyone, num_kept)
@@ -69,6 +69,17 @@ def disturbances(
     order = influence.abs().argsort(dim=1, descending=True, stable=True)[:, :num_kept]
     kept = influence.gather(1, order)
     return Disturbances(candidates.gather(1, order).where(kept != 0, -1), kept)
+
+
+def _of_pairs(
+    feature_map: FeatureMap, direction: Tensor, everyone: Tensor
+) -> Callable[[Tensor], tuple[Features, Features]]:
+    """Features of some pairs and their tangents."""
+    if isinstance(feature_map, HeadsFeatureMap):
+        return lambda pairs: (feature_map.features(pairs, pairs), feature_map.tangents(pairs, pairs, direction))
+    features = feature_map.features(everyone, everyone)
+    tangents = feature_map.tangents(everyone, everyone, direction)
+    return lambda pairs: (features.of_pairs(pairs), tangents.of_pairs(pairs))
 
 
 def _candidates(segmentations: list[Parts], everyone: Tensor, num_kept: int) -> Tensor:

@@ -6,29 +6,22 @@ its left neighbour?), then the colours of the 8 × 8 picture in 4 bits per chann
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from engine.pairs.images import RejectedImage, decode
+from engine.pairs.images import decode
 from engine.pairs.pictures import picture_bytes
-from engine.runs import storage_errors
 
 THUMBNAIL_PIXELS = 320
 THUMBNAIL_QUALITY = 80
 HASH_SIDE, COLOUR_SIDE, COLOUR_LEVELS = 16, 8, 16
 TIE = 2
 """grey levels by which a neighbour must be brighter: flat areas give the same bits after recompression"""
-IMAGES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +36,8 @@ class Fingerprint:
     """sha256 of the picture's bytes as they are stored"""
     perceptual_hash: str
     """see the module's text"""
-
-    @property
-    def thumbnail(self) -> str:
-        """File name of the thumbnail; empty without a picture."""
-        return f"{self.content_hash[:32]}.webp" if self.width else ""
+    thumbnail: str = ""
+    """where its thumbnail lies, see `engine.pairs.packs`; empty where none was made"""
 
 
 def of_features(features_hash: str) -> Fingerprint:
@@ -55,61 +45,31 @@ def of_features(features_hash: str) -> Fingerprint:
     return Fingerprint(0, 0, features_hash, "")
 
 
-def fingerprint(place: str, image: str, thumbnails: Path | None = None) -> Fingerprint:
-    """See one image once.
+def fingerprint(
+    place: str, image: str, known: Mapping[str, Fingerprint], with_thumbnail: bool
+) -> tuple[Fingerprint, bytes]:
+    """See one image.
 
     Args:
         place: folder or container.
         image: the picture's name in it.
-        thumbnails: existing folder that gets its thumbnail, unless it holds it already; None writes none.
+        known: what was seen already, by content hash: a copy is not decoded again.
+        with_thumbnail: whether its thumbnail is wanted.
+
+    Returns:
+        What was seen, and the thumbnail as WebP; no bytes for a copy, and where none is wanted.
 
     Raises:
         RejectedImage: if the image cannot be used.
-        StorageError: if the thumbnail cannot be written.
     """
     data = picture_bytes(place, image)
-    image, (width, height) = decode(data, enough_pixels=2 * THUMBNAIL_PIXELS)
-    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.BICUBIC)
-    found = Fingerprint(width, height, hashlib.sha256(data).hexdigest(), perceptual_hash(image))
-    if thumbnails is not None:
-        _write_thumbnail(image, thumbnails / found.thumbnail)
-    return found
-
-
-def fingerprints(
-    pictures: Iterable[tuple[str, str]],
-    total: int,
-    thumbnails: Path | None,
-    progress: Callable[[int, int], None] | None,
-) -> Iterator[Fingerprint | str]:
-    """See many images on all cores, in order; an image that cannot be used gives its reason.
-
-    Args:
-        pictures: place and name of each.
-        total: how many there are, for `progress`.
-        thumbnails: folder for thumbnails (made if needed), or None.
-        progress: called with (done, total).
-
-    Raises:
-        StorageError: if a thumbnail cannot be written.
-    """
-    if thumbnails is not None:
-        _prepare(thumbnails)
-
-    def see(picture: tuple[str, str]) -> Fingerprint | str:
-        try:
-            return fingerprint(*picture, thumbnails)
-        except RejectedImage as error:
-            return error.reason
-
-    remaining, done = iter(pictures), 0
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        while some := list(islice(remaining, IMAGES_AT_ONCE)):
-            for found in pool.map(see, some):
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-                yield found
+    content_hash = hashlib.sha256(data).hexdigest()
+    if content_hash in known:
+        return known[content_hash], b""
+    picture, (width, height) = decode(data, enough_pixels=2 * THUMBNAIL_PIXELS)
+    picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.BICUBIC)
+    found = Fingerprint(width, height, content_hash, perceptual_hash(picture))
+    return found, _as_webp(picture) if with_thumbnail else b""
 
 
 def perceptual_hash(image: Image.Image) -> str:
@@ -121,21 +81,7 @@ def perceptual_hash(image: Image.Image) -> str:
     return bits.tobytes().hex() + (colours[::2] * COLOUR_LEVELS + colours[1::2]).astype(np.uint8).tobytes().hex()
 
 
-def _prepare(folder: Path) -> None:
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for left_over in folder.glob("*.part"):
-            left_over.unlink(missing_ok=True)
-
-
-def _write_thumbnail(image: Image.Image, path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size:
-            return
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")  # two threads may see copies of one image
-    with storage_errors(path):
-        try:
-            image.save(part, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+def _as_webp(picture: Image.Image) -> bytes:
+    with io.BytesIO() as file:
+        picture.save(file, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
+        return file.getvalue()

@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from engine.pairs.duplicates import duplicate_groups
-from engine.pairs.fingerprint import fingerprints
 from engine.pairs.ids import give_ids
 from engine.pairs.pair_set import PAIR_COLUMNS, REJECT_COLUMNS, REPEATED_COLUMNS, PairSet
 from engine.pairs.reading import ReadOptions
 from engine.pairs.rows import Row
+from engine.pairs.seen import fingerprints
 from engine.pairs.tables import read_tables
 
 Progress = Callable[[int, int], None]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.directional import HeadsFeatureMap
+from engine.feature_rows import Rows, chosen
 from engine.models import model_hash
 from engine.models.interface import Heads
 from engine.models.weights import weights_in_place
@@ -22,11 +23,11 @@ class HeadsSource:
     model: str
     """`--model`, opened only to save"""
     heads: Heads
-    image: Tensor
-    """penultimate image features of all pairs, `[pairs, image_dim]`"""
-    text: Tensor
+    image: Rows
+    """penultimate image features of all pairs, `[pairs, image_dim]`, perhaps mapped"""
+    text: Rows
     """penultimate text features of all pairs, `[pairs, text_dim]`"""
-    prompts: Tensor
+    prompts: Rows
     """penultimate text features of the prompts, class by class, `[prompts, text_dim]`"""
     log_logit_scale: bool
     """whether the temperature is studied"""
@@ -57,13 +58,12 @@ class HeadsSource:
         return {"way": "closed form"}
 
     def pairs(self, positions: Tensor) -> HeadsFeatureMap:
-        """Features of the pairs at these positions."""
-        positions = positions.to(self.image.device)
-        return self.map_of(self.text[positions], self.image[positions])
+        """Features of the pairs at these positions; large ones stay where they are until a batch is asked for."""
+        return self.map_of(chosen(self.text, positions), chosen(self.image, positions))
 
     def zero_shot(self, positions: Tensor) -> HeadsFeatureMap:
         """Texts are the prompts."""
-        return self.map_of(self.prompts, self.image[positions.to(self.image.device)])
+        return self.map_of(self.prompts, chosen(self.image, positions))
 
     def moved(self, change: Tensor) -> HeadsSource:
         """The same with other heads."""
@@ -78,6 +78,6 @@ class HeadsSource:
         with weights_in_place(encoder.module, encoder.weights_of(self.heads)):
             encoder.save(folder)
 
-    def map_of(self, text: Tensor, image: Tensor) -> HeadsFeatureMap:
+    def map_of(self, text: Rows, image: Rows) -> HeadsFeatureMap:
         """These heads on any penultimate features, `[texts, text_dim]` and `[images, image_dim]`."""
         return HeadsFeatureMap(self.heads, text, image, self.log_logit_scale, self.chunk_size)

@@ -3,12 +3,13 @@
 import pandas as pd
 
 from dashboard.blind_cards import card_tiles, differing_tiles
+from engine.pairs.packs import thumbnail_name
 
 PAIRS = pd.DataFrame(
     {
         "pair_id": ["a", "b", "c"],
         "caption": ["a fox", "a bus", "a tent"],
-        "thumbnail": ["0" * 32 + ".webp", "1" * 32 + ".webp", None],
+        "thumbnail": [thumbnail_name(0, at, b"webp") for at in (0, 4)] + [None],
         "label": ["fox", "bus", "tent"],
         "clip_score": [0.9, 0.1, 0.2],
     }
@@ -30,7 +31,7 @@ ANSWERS = pd.DataFrame(
 def test_a_card_shows_picture_and_caption_and_nothing_that_tells() -> None:
     right, wrong = card_tiles(ITEMS, ANSWERS.head(0), PAIRS, "demo-1")
     assert (right["caption"], wrong["caption"]) == ("a fox", "a tent")
-    assert wrong["thumbnail_url"] == "/thumb/demo-1/" + "1" * 32 + ".webp"
+    assert wrong["thumbnail_url"] == "/thumb/demo-1/" + thumbnail_name(0, 4, b"webp")
     telling = set(right) - {"pair_id", "thumbnail_url", "caption"}
     assert {name: right[name] for name in telling} == {name: wrong[name] for name in telling}
     assert not any(right[name] for name in telling)

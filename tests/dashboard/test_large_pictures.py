@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from dashboard.large_pictures import ROUTES, picture_url
 from engine.made_here import remember
+from engine.pairs.packs import thumbnail_bytes
 from engine.runs import RunFolder, write_table
 
 
@@ -56,7 +57,7 @@ def test_a_table_that_names_a_file_elsewhere_gets_its_thumbnail(client: TestClie
     write_table(run.path / "pairs.parquet", pairs)
     remember(run.path / "pairs.parquet")
     answer = client.get(picture_url(run.run_id, pair_id))
-    assert answer.content == run.thumbnail(pairs.loc[0, "thumbnail"]).read_bytes()
+    assert answer.content == thumbnail_bytes(run.path / "thumbnails", pairs.loc[0, "thumbnail"])
 
 
 @pytest.mark.parametrize("thumbnail", ["../../secret.png", "{folder}/secret.png", ""])

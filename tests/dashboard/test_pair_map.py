@@ -11,6 +11,7 @@ import pytest
 from dashboard import pair_map
 from dashboard.pair_map import UNKNOWN, area_of, colours, corners_of, gathering, inside, label_names
 from dashboard.pair_map import pair_map as map_of_pairs
+from engine.pairs.packs import thumbnail_name
 
 
 def scores(num_pairs: int, **columns: object) -> pd.DataFrame:
@@ -84,17 +85,19 @@ def test_a_large_map_draws_the_most_suspicious_and_some_of_the_others(monkeypatc
 
 
 def test_captions_under_the_pointer_are_cut_and_thumbnails_are_names_of_thumbnails() -> None:
-    rows = scores(3, caption=["x" * 5000, "<script>", "ok"], thumbnail=["a" * 32 + ".webp", "../../etc", None])
+    rows = scores(
+        3, caption=["x" * 5000, "<script>", "ok"], thumbnail=[thumbnail_name(3, 4, b"webp"), "../../etc", None]
+    )
     told = json.loads(zlib.decompress(b64decode(map_of_pairs(placed(3), rows, "image").about)))
     assert told["captions"] == ["x" * 90 + "…", "<script>", "ok"]
-    assert told["thumbnails"] == ["a" * 32 + ".webp", "", ""]
+    assert told["thumbnails"] == [thumbnail_name(3, 4, b"webp"), "", ""]
 
 
 def test_a_hundred_thousand_pairs_cost_the_page_less_than_two_megabytes() -> None:
     generator = np.random.default_rng(0)
     words = np.array(["red", "bus", "beside", "house", "in", "the", "snow", "with", "three", "foxes", "at", "night"])
     captions = [" ".join(one) for one in words[generator.integers(0, 12, (100_000, 10))]]
-    thumbnails = [generator.bytes(16).hex() + ".webp" for _ in range(100_000)]
+    thumbnails = [thumbnail_name(at // 2048, at % 2048 * 8000, generator.bytes(16)) for at in range(100_000)]
     found = map_of_pairs(placed(100_000), scores(100_000, caption=captions, thumbnail=thumbnails), "image")
     points = found.points[found.drawn]
     assert len(points) == 20_000 and len(found.about) + len(pair_map.packed(points.tobytes())) < 2_000_000

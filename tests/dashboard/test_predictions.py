@@ -16,6 +16,7 @@ from dashboard.predictions import (
     prediction_cards,
     roles_of,
 )
+from engine.pairs.packs import thumbnail_name
 
 QUERIES = pd.DataFrame(
     {
@@ -28,7 +29,8 @@ QUERIES = pd.DataFrame(
         "confidence": [0.6, 0.99, 0.5, 0.9, 0.3],
     }
 )
-PAIRS = pd.DataFrame({"thumbnail": ["0" * 32 + ".webp", None, "x", "1" * 32 + ".webp", None]}, index=list("abcde"))
+FIRST, SECOND = (thumbnail_name(0, at, b"webp") for at in (0, 4))
+PAIRS = pd.DataFrame({"thumbnail": [FIRST, None, "x", SECOND, None]}, index=list("abcde"))
 
 
 def listed(show: str = "all", true=None, said=None, sure=(0, 100), order: str = "table") -> list[str]:
@@ -80,7 +82,7 @@ def test_a_run_without_mistakes_has_no_frequent_confusion() -> None:
 
 def test_cards_carry_text_untouched_and_only_good_addresses() -> None:
     cards = prediction_cards(QUERIES, PAIRS, "demo-1")
-    assert [card["sides"][0]["url"] for card in cards][:3] == [f"/thumb/demo-1/{'0' * 32}.webp", "", ""]
+    assert [card["sides"][0]["url"] for card in cards][:3] == [f"/thumb/demo-1/{FIRST}", "", ""]
     assert (cards[4]["sides"][0]["text"], cards[4]["said"], cards[4]["badge"]) == ("<b>cup</b>", "fox", "30% sure")
     assert cards[1]["said"] is None and cards[1]["correct"]
 
@@ -90,7 +92,7 @@ def test_a_wrong_retrieval_shows_the_picked_pair_beside_the_right_one() -> None:
            "predicted_pair_id": "d", "correct": False, "confidence": 0.7}  # fmt: skip
     (card,) = prediction_cards(pd.DataFrame([row]), PAIRS, "demo-1")
     assert [(side["says"], side["text"]) for side in card["sides"]] == [("right", "a fox"), ("picked", "a cat")]
-    assert card["sides"][1]["url"].endswith("1" * 32 + ".webp")
+    assert card["sides"][1]["url"].endswith(SECOND)
     (right,) = prediction_cards(pd.DataFrame([{**row, "correct": True}]), PAIRS, "demo-1")
     assert len(right["sides"]) == 1
 

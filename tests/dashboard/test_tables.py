@@ -12,6 +12,7 @@ from dashboard.tables import (
     suggestion_in_words,
     word_difference,
 )
+from engine.pairs.packs import thumbnail_name
 
 SCORES = pd.DataFrame(
     {
@@ -19,7 +20,7 @@ SCORES = pd.DataFrame(
         "pair_index": [0, 1, 2, 3],
         "caption": ["a red bus", "A Bus, red (x)", "two cats", "<b>bus</b>"],
         "label": ["bus", "bus", "cat", None],
-        "thumbnail": ["0" * 32 + ".webp", None, "x", "1" * 32 + ".webp"],
+        "thumbnail": [thumbnail_name(0, 0, b"webp"), None, "x", thumbnail_name(0, 4, b"webp")],
         "suspicion_rank": [2, 1, 4, 3],
         "influence": [0.5, -0.1, float("nan"), -0.2],
         "influence_positive": [0.5, -0.2, float("nan"), -0.2],

@@ -156,11 +156,14 @@ def changes_of(log: Path) -> list[tuple[str, str]]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder by its path; unfinished ones and those that say when are left out."""
+    """SHA-256 of every file below a folder by its path; unfinished ones and those that say when are left out.
+
+    A `.seen` is a part of a step that is unfinished.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and ".part" not in name and path.name not in TELL_TIME:
+        if path.is_file() and path.suffix not in (".part", ".seen") and path.name not in TELL_TIME:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 

@@ -69,7 +69,7 @@ class Wreck:
         self.check()
         assert self.folder.is_finished
         assert digests(self.folder.path) == self.expected
-        assert not list(self.folder.path.rglob("*.part"))
+        assert not [path for kind in ("*.part", "*.seen") for path in self.folder.path.rglob(kind)]
         assert self.folder.config == dataclasses.replace(self.whole.config, out=self.config.out)
         assert lasting(self.folder.record) == lasting(self.whole.record)
         for name in TABLES:

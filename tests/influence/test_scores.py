@@ -1,5 +1,8 @@
 """Influence scores against brute force: autograd per pair and a dense inverse."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from oracles import Problem, problem
 from engine.batches import BatchSegmentation
 from engine.contrastive import LOSSES, ClipLoss
 from engine.curvature import GaussNewton, IdentityCurvature, IterativeInverse, conjugate_gradients
+from engine.errors import StorageError
 from engine.influence.relative import relative_influence
 from engine.influence.scores import role_scores, segmented_scores
 
@@ -106,26 +110,54 @@ def test_a_gradient_per_single_pair_would_be_far_off() -> None:
     assert alone.norm() < 1e-12 < 1e-3 < truth.norm()
 
 
-def test_several_segmentations_share_one_derivative_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+class OnlyAsked:
+    """A feature map that is not known to be cheap, and says what was asked of it."""
+
+    def __init__(self, given: Any) -> None:
+        self.given, self.asked = given, []
+        self.features = given.features
+
+    def tangents(self, texts: torch.Tensor, images: torch.Tensor, directions: torch.Tensor) -> Any:
+        self.asked.append((len(texts), len(directions)))
+        return self.given.tangents(texts, images, directions)
+
+
+def test_several_segmentations_share_one_derivative_in_memory_or_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     given = problem()
-    asked = []
-
-    class Counted(type(given.feature_map)):
-        def tangents(self, texts, images, directions):
-            asked.append(directions.shape[0])
-            return super().tangents(texts, images, directions)
-
-    feature_map = Counted(**vars(given.feature_map))
     other = BatchSegmentation(tuple(np.split(np.arange(12), 3)), 12)
     directions = torch.randn(3, len(given.theta), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     both = [given.segmentation, other]
-    found = segmented_scores(feature_map, ClipLoss(), both, directions)
-    assert asked == [3]
-    alone = [role_scores(given.feature_map, ClipLoss(), one, directions).both for one in both]
-    torch.testing.assert_close(found.mean.both, torch.stack(alone).mean(0))
+    alone = torch.stack([role_scores(given.feature_map, ClipLoss(), one, directions).both for one in both])
+    bytes_each = 2 * 12 * 8 * given.feature_map.features(torch.arange(1), torch.arange(1)).text.shape[-1]
+    ways = {"in blocks": (2 * bytes_each, [(12, 2), (12, 1)]), "on disk": (1, [(12, 3)]), "at once": (2**30, [(12, 3)])}
+    for name, (kept_bytes, asked) in ways.items():
+        monkeypatch.setattr("engine.influence.scores.KEPT_BYTES", kept_bytes)
+        feature_map = OnlyAsked(given.feature_map)
+        found = segmented_scores(feature_map, ClipLoss(), both, directions)
+        assert feature_map.asked == asked, name
+        torch.testing.assert_close(found.mean.both, alone.mean(0))
+        torch.testing.assert_close(found.std, alone.std(0))
+        assert found.std.min() > 0
+
+
+def test_heads_are_differentiated_batch_by_batch_and_agree_with_kept_derivatives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = problem()
+    directions = torch.randn(3, len(given.theta), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    both = [given.segmentation, BatchSegmentation(tuple(np.split(np.arange(12), 3)), 12)]
+    kept = segmented_scores(OnlyAsked(given.feature_map), ClipLoss(), both, directions)
+    for keeping in ("tangents_in_memory", "tangents_on_disk"):
+        monkeypatch.setattr(f"engine.influence.scores.{keeping}", None)
+    batchwise = segmented_scores(given.feature_map, ClipLoss(), both, directions)
+    torch.testing.assert_close(batchwise.mean.both, kept.mean.both)
+    torch.testing.assert_close(batchwise.std, kept.std)
+
+
+def test_a_full_disk_for_derivatives_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = problem()
+    both = [given.segmentation, BatchSegmentation(tuple(np.split(np.arange(12), 3)), 12)]
     monkeypatch.setattr("engine.influence.scores.KEPT_BYTES", 1)
-    blocks = segmented_scores(feature_map, ClipLoss(), both, directions)
-    assert asked == [3, 1, 1, 1]
-    torch.testing.assert_close(blocks.mean.both, found.mean.both)
-    torch.testing.assert_close(blocks.std, found.std)
-    assert found.std.min() > 0
+    monkeypatch.setattr("engine.influence.tangents.shutil.disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(StorageError, match="TMPDIR"):
+        segmented_scores(OnlyAsked(given.feature_map), ClipLoss(), both, given.theta[None])

@@ -1,5 +1,6 @@
-"""Images of every kind become upright RGB pictures; thumbnails are written once."""
+"""Images of every kind become upright RGB pictures."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from engine.errors import StorageError
 from engine.pairs import RejectedImage, open_picture, read_pair_table
 from engine.pairs.images import EMPTY_FILE
+from engine.pairs.packs import thumbnail_bytes
 
 
 def pixel(path: Path, at: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
@@ -79,8 +81,8 @@ def test_a_photo_taken_sideways_stands_upright_with_its_size(tmp_path, table):
     found = read_pair_table(table([{"image": "side.jpg", "caption": "a"}]), thumbnails=tmp_path / "thumbnails")
     pair = found.pairs.iloc[0]
     assert (pair["width"], pair["height"]) == (800, 1600)
-    with Image.open(tmp_path / "thumbnails" / pair["thumbnail"]) as thumbnail:
-        assert thumbnail.size == (160, 320)
+    thumbnail = thumbnail_bytes(tmp_path / "thumbnails", pair["thumbnail"])
+    assert Image.open(io.BytesIO(thumbnail)).size == (160, 320)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
@@ -103,30 +105,6 @@ def test_a_rejected_image_says_its_reason_to_a_person_too(tmp_path):
         open_picture(tmp_path, "a.png")
     assert error.value.reason == EMPTY_FILE
     assert EMPTY_FILE in str(error.value)
-
-
-def test_thumbnails_are_small_named_by_content_and_written_once(tmp_path, picture, table):
-    images = [picture("big.png", 0, (900, 450)), picture("copy.png", 0, (900, 450)), picture("small.png", 1, (50, 60))]
-    path, folder = table([{"image": image, "caption": "a"} for image in images]), tmp_path / "run" / "thumbnails"
-    found = read_pair_table(path, thumbnails=folder).pairs
-    assert found["thumbnail"].tolist() == [f"{one[:32]}.webp" for one in found["content_hash"]]
-    assert sorted(file.name for file in folder.iterdir()) == sorted(set(found["thumbnail"]))
-    assert found["thumbnail"].nunique() == 2
-    sizes = [Image.open(folder / name).size for name in found["thumbnail"]]
-    assert sizes == [(320, 160), (320, 160), (50, 60)]
-    before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    assert read_pair_table(path, thumbnails=folder).pairs.equals(found)
-    assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
-
-
-def test_thumbnails_of_a_killed_run_are_completed(tmp_path, picture, table):
-    path, folder = table([{"image": picture("a.png"), "caption": "a"}]), tmp_path / "thumbnails"
-    name = read_pair_table(path, thumbnails=folder).pairs["thumbnail"][0]
-    whole = (folder / name).read_bytes()
-    (folder / name).write_bytes(b"")
-    (folder / f"{name}.dead.part").write_bytes(whole[:10])
-    read_pair_table(path, thumbnails=folder)
-    assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [(name, whole)]
 
 
 def test_a_thumbnail_that_cannot_be_written_is_an_error_and_no_reject(tmp_path, picture, table):

@@ -11,13 +11,14 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard import large_pictures, thumbnails
-from dashboard.thumbnails import thumbnail_bytes, thumbnail_url
+from dashboard.thumbnails import thumbnail_url
 from engine.made_here import remember
+from engine.pairs.packs import pack_path, thumbnail_bytes, thumbnail_name
 from engine.runs import RunFolder, write_table
 
 NUM_CASES = 3000
 SECRET = b"the secret of this machine"
-NAME = "a" * 32 + ".webp"
+NAME = thumbnail_name(7, 0, b"a")
 PIECES = ["..", ".", "/", "%2e%2e", "%2E%2e%2F", "%2f", "%5c", "\\", "%00", "%0a", "%c0%ae%c0%ae", "..;", "~", "*", "?",
           "#", "%25", "%252e%252e%252f", "//", "etc", "passwd", "secret.webp", "config.json", "thumbnails", ".jobs",
           "file:%2f%2f", "C:%5c", "é", "%ff", "%ed%a0%80", "a" * 32, NAME, "0" * 4000, "con", "-", "'", '"', "<svg>",
@@ -41,7 +42,7 @@ def place(runs_dir: Path, tmp_path: Path) -> tuple[TestClient, dict[str, str], s
     names = {"{run}": run.run_id, "{name}": pairs["thumbnail"][0], "{pair}": pairs["pair_id"][0]}
     client = TestClient(Starlette(routes=[*thumbnails.ROUTES, *large_pictures.ROUTES]), follow_redirects=False)
     picture = client.get(f"/picture/{run.run_id}?pair={names['{pair}']}").content
-    right = {thumbnail_bytes(run.path, names["{name}"]), picture, b""}
+    right = {thumbnail_bytes(run.path / "thumbnails", names["{name}"]), picture, b""}
     assert None not in right and len(right) == 3
     return client, names, right
 
@@ -49,7 +50,7 @@ def place(runs_dir: Path, tmp_path: Path) -> tuple[TestClient, dict[str, str], s
 def address(draw: random.Random, names: dict[str, str]) -> str:
     """A right address with something wrong in it, or something wrong altogether."""
     parts = [draw.choice(PIECES) for _ in range(draw.randrange(1, 6))]
-    kind = draw.randrange(6)
+    kind = draw.randrange(7)
     if kind == 0:
         text = "/thumb/{run}/" + "".join(parts)
     elif kind == 1:
@@ -60,6 +61,11 @@ def address(draw: random.Random, names: dict[str, str]) -> str:
         text = "/picture/" + "".join(parts) + "?pair={pair}"
     elif kind == 4:
         text = "/thumb/{run}/{name}" + draw.choice(["", "?x=", "#"]) + "".join(parts)
+    elif kind == 5:  # a name as they are, for a place where something else lies, or nothing
+        name, digits = list(names["{name}"]), "0123456789"
+        for at in draw.sample(range(20), draw.randrange(1, 6)):
+            name[at] = draw.choice(digits) if name[at] in digits else name[at]
+        text = "/thumb/{run}/" + "".join(name)
     else:
         text = "/" + "/".join(parts)
     for word, name in names.items():
@@ -93,21 +99,22 @@ def test_no_wrong_address_gets_anything_but_a_picture_of_the_run(place: tuple) -
 @pytest.mark.parametrize("text", [b"<svg onload=alert(1)>", b"<html>", b"GIF89a", b"RIFF....AVI ", b"", b"RIFF"])
 def test_what_is_no_webp_picture_is_not_served_under_its_name(place: tuple, runs_dir: Path, text: bytes) -> None:
     client, names, _ = place
-    (runs_dir / names["{run}"] / "thumbnails" / NAME).write_bytes(text)
-    assert client.get(thumbnail_url(names["{run}"], NAME)).status_code == 404
+    pack_path(runs_dir / names["{run}"] / "thumbnails", 8).write_bytes(text)
+    assert client.get(thumbnail_url(names["{run}"], thumbnail_name(8, 0, text))).status_code == 404
 
 
 def test_links_in_a_run_folder_are_not_followed(place: tuple, runs_dir: Path, tmp_path: Path) -> None:
     client, names, _ = place
     run = runs_dir / names["{run}"]
     Image.new("RGB", (9, 9)).save(tmp_path / "mine.webp")
-    (run / "thumbnails" / NAME).symlink_to(tmp_path / "mine.webp")
+    pack_path(run / "thumbnails", 9).symlink_to(tmp_path / "mine.webp")
+    linked = thumbnail_name(9, 0, (tmp_path / "mine.webp").read_bytes())
     (runs_dir / "linked").symlink_to(tmp_path)
     moved = runs_dir / "moved"
     shutil.copytree(run, moved, symlinks=True)
     shutil.rmtree(moved / "thumbnails")
     (moved / "thumbnails").symlink_to(run / "thumbnails")
-    for asked in (f"/thumb/{run.name}/{NAME}", f"/thumb/moved/{names['{name}']}", f"/thumb/linked/{names['{name}']}"):
+    for asked in (f"/thumb/{run.name}/{linked}", f"/thumb/moved/{names['{name}']}", f"/thumb/linked/{names['{name}']}"):
         assert client.get(asked).status_code == 404, asked
     assert client.get(f"/thumb/{run.name}/{names['{name}']}").status_code == 200
 
