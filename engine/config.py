@@ -24,6 +24,8 @@ LOSSES = tuple(LEAST_PAIRS)
 LARGEST = 2**63
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PLACE = ("chunk_size", "device", "executor", "workers", "out", "name")
+"""fields that say where and how a run is computed, and never change a score"""
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "{}")
 DEFAULT_RELATIVE_DAMPING = 100.0
 DATAINF_RELATIVE_DAMPING = 0.1
@@ -121,6 +123,14 @@ class RunConfig:
         default="auto",
     )
     seed: int = _option("seed of segmentations, held-out split, sketches and the draws of a curvature", default=0)
+    executor: str = _option(
+        "where passes over the pairs run: local (this process), ray (workers on this machine) or ray:HOST:PORT (a Ray "
+        "cluster); never changes a score",
+        default="local",
+    )
+    workers: int | None = _option(
+        "workers of --executor ray; default: one per GPU, or one per machine without", default=None
+    )
     out: str = _option("folder that holds the runs", default="ecif_runs")
     name: str | None = _option("name of the run; default: the name of the pairs table", default=None)
 
@@ -150,6 +160,9 @@ class RunConfig:
             ("seed", 0),
         ):
             _check_whole(name, getattr(self, name), least)
+        if self.workers is not None:
+            _check_whole("workers", self.workers, 1)
+        _check_executor(self.executor, self.workers)
         if self.curvature_pairs is not None:
             _check_whole("curvature_pairs", self.curvature_pairs, 1)
         if self.derivative == "central" and self.dtype in ("bfloat16", "float16"):
@@ -223,10 +236,10 @@ class RunConfig:
     def digest(self, *more: str) -> str:
         """Eight hex digits that change with anything that can change a score (and with `more`, data hashes).
 
-        `chunk_size`, `device` and `out` are left out: they never change what is computed.
+        `PLACE` is left out: it never changes what is computed.
         """
         values = dataclasses.asdict(self)
-        for name in ("chunk_size", "device", "out", "name"):
+        for name in PLACE:
             values.pop(name)
         text = json.dumps([values, *more], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -273,6 +286,13 @@ def _check_tier(tier: str, adapter: str | None) -> None:
         raise ConfigError(
             "--tier to be heads, lora, all or a regular expression", f"{tier!r} ({error})", "Change it."
         ) from error
+
+
+def _check_executor(executor: str, workers: int | None) -> None:
+    if not re.fullmatch(r"local|ray(:[^\s/]+:\d+)?", executor):
+        raise ConfigError("--executor local, ray or ray:HOST:PORT", repr(executor), "Choose one of these.")
+    if workers is not None and executor == "local":
+        raise ConfigError("--workers with --executor ray", "--executor local", "Leave --workers out.")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -28,6 +28,10 @@ class EcifError(Exception):
         self.expected, self.got, self.fix = (_readable(part) for part in (expected, got, fix))
         super().__init__(f"Expected {self.expected}, got {self.got}. {self.fix}")
 
+    def __reduce__(self) -> tuple[type[EcifError], tuple[str, str, str]]:
+        """From another process it arrives as what it was."""
+        return type(self), (self.expected, self.got, self.fix)
+
 
 class ConfigError(EcifError):
     """An option is out of range, unknown, or conflicts with another."""
@@ -59,6 +63,10 @@ class StorageError(EcifError):
 
 class OutOfMemory(EcifError):
     """The machine or the accelerator has not enough memory, however small the chunks."""
+
+
+class ClusterError(EcifError):
+    """A cluster cannot be reached, or loses its workers."""
 
 
 class RunFolderError(EcifError):

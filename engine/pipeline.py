@@ -10,7 +10,9 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,7 @@ from engine.pairs import ReadOptions, caption_oddities, load_data_set
 from engine.pairs.pair_set import REPEATED_COLUMNS
 from engine.pairs.seen import remove_unfinished
 from engine.pairs.sources import data_hashes, sources, title_of
+from engine.placement import executor_of
 from engine.progress import RunProgress
 from engine.run_record import add_cost, add_notes, add_start, first_record, now
 from engine.runs import (
@@ -37,6 +40,9 @@ from engine.runs import (
     write_json,
     write_table,
 )
+
+if TYPE_CHECKING:
+    from engine.executors import Executor
 
 Report = Callable[[int, int], None]
 DATA_FIELDS = ("pairs", "validation", "test")
@@ -62,11 +68,13 @@ def run(config: RunConfig, console: Console | None = None) -> RunFolder:
     config = _with_absolute_paths(config)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.name or title_of(config.pairs)).strip("-") or "run"
     path = Path(config.out) / f"{name}-{config.digest(hashes['pairs'], hashes['model'])}"
-    with locked_folder(path, "a run that nobody else is computing"):
-        return _run_locked(RunFolder(path), config, hashes, console)
+    with locked_folder(path, "a run that nobody else is computing"), executor_of(config) as executor:
+        return _run_locked(RunFolder(path), config, hashes, console, executor)
 
 
-def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], console: Console | None) -> RunFolder:
+def _run_locked(
+    folder: RunFolder, config: RunConfig, hashes: dict[str, str], console: Console | None, executor: Executor | None
+) -> RunFolder:
     if folder.has("config.json"):
         folder = RunFolder.open(folder.path)
     if folder.is_finished:
@@ -81,12 +89,12 @@ def _run_locked(folder: RunFolder, config: RunConfig, hashes: dict[str, str], co
     steps: list[tuple[str, str, Callable[[RunFolder, Report], None]]] = [
         ("pairs.parquet", "Reading pairs", _read_pairs),
         ("batches.parquet", "Cutting batches", _cut_batches),
-        ("features", "Embedding images and captions", _embed),
-        ("queries.parquet", "Predicting the test pairs", _predict),
+        ("features", "Embedding images and captions", partial(_embed, executor)),
+        ("queries.parquet", "Predicting the test pairs", partial(_predict, executor)),
         ("signals.parquet", "Looking for wrong pairs", _detect),
-        ("scores.parquet", "Scoring every pair", _score),
+        ("scores.parquet", "Scoring every pair", partial(_score, executor)),
         ("ranked.parquet", "Ranking the pairs", _rank),
-        ("traces.parquet", "Tracing wrong predictions", _trace),
+        ("traces.parquet", "Tracing wrong predictions", partial(_trace, executor)),
         ("neighbours.parquet", "Looking for similar pairs", _find_neighbours),
         ("map.parquet", "Drawing the map", _draw_map),
     ]
@@ -194,7 +202,7 @@ def _left_out(segmentations: list[BatchSegmentation]) -> int:
     return len(set.intersection(*(set(one.left_out.tolist()) for one in segmentations)))
 
 
-def _embed(folder: RunFolder, report: Report) -> None:
+def _embed(executor: Executor | None, folder: RunFolder, report: Report) -> None:
     from engine.embedding import write_features
     from engine.study import device_of
 
@@ -211,11 +219,11 @@ def _embed(folder: RunFolder, report: Report) -> None:
     folder.step("features", embed)
 
 
-def _predict(folder: RunFolder, report: Report) -> None:
+def _predict(executor: Executor | None, folder: RunFolder, report: Report) -> None:
     from engine.predictions import metrics, queries_table
     from engine.study import load_study
 
-    table = queries_table(load_study(folder))
+    table = queries_table(load_study(folder, executor))
     folder.update_record(metrics=metrics(table))
     write_table(folder.path / "queries.parquet", table)
 
@@ -232,13 +240,13 @@ def _detect(folder: RunFolder, report: Report) -> None:
     write_table(folder.path / "signals.parquet", found.signals.assign(reason=reason))
 
 
-def _score(folder: RunFolder, report: Report) -> None:
+def _score(executor: Executor | None, folder: RunFolder, report: Report) -> None:
     from engine.crossfit.inputs import inputs_of_run
     from engine.curvature import curvature_segmentation
     from engine.scoring import scores_tables
     from engine.study import load_features, load_study
 
-    study = load_study(folder)
+    study = load_study(folder, executor)
     prompts = load_features(folder.path / "features", folder.config)[0].prompts
     found = scores_tables(study, folder.table("signals"), inputs_of_run(folder), prompts, report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
@@ -262,7 +270,7 @@ def _rank(folder: RunFolder, report: Report) -> None:
     write_ranked(folder, report)
 
 
-def _trace(folder: RunFolder, report: Report) -> None:
+def _trace(executor: Executor | None, folder: RunFolder, report: Report) -> None:
     from engine.scoring import traces_table
     from engine.study import load_study
 
@@ -271,7 +279,7 @@ def _trace(folder: RunFolder, report: Report) -> None:
     traced = wrong[: folder.config.trace_queries]
     if len(traced) < len(wrong):
         add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
-    table, solves = traces_table(load_study(folder), folder.table("scores"), traced, report)
+    table, solves = traces_table(load_study(folder, executor), folder.table("scores"), traced, report)
     if solves is not None:
         folder.update_record(trace_solves=dataclasses.asdict(solves))
     write_table(folder.path / "traces.parquet", table)

@@ -7,8 +7,9 @@ model and read the images again.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from engine.contrastive import LOSSES, ContrastiveLoss
 from engine.curvature import InverseCurvature, inverse_curvature
 from engine.directional import FeatureMap
 from engine.errors import ConfigError, RunFolderDamaged
+from engine.executors import Executor, PlacedFeatureMap
+from engine.executors.subjects import SplitFeatures
 from engine.feature_rows import mapped
 from engine.models.interface import Heads
 from engine.models.precision import weights_dtype
@@ -71,7 +74,9 @@ class Study:
     segmentations: tuple[BatchSegmentation, ...]
     """batches of training pairs"""
     recorded_damping: float | None = None
-    """absolute damping of the run, once its scores are computed"""
+    """absolute damping of the run, once it is known"""
+    place: Callable[[FeatureMap, str], FeatureMap] | None = None
+    """puts the feature map of a split where passes over it run; None leaves it in this process"""
 
     @property
     def loss(self) -> ContrastiveLoss:
@@ -89,7 +94,8 @@ class Study:
 
     def feature_map(self, split: str) -> FeatureMap:
         """Features of the pairs of one split; index = position within the split."""
-        return self.source.pairs(self._positions(split))
+        here = self.source.pairs(self._positions(split))
+        return here if self.place is None else self.place(here, split)
 
     @cached_property
     def train(self) -> FeatureMap:
@@ -107,8 +113,8 @@ class Study:
         return torch.empty_like(self.source.theta)
 
     def moved(self, change: Tensor) -> Study:
-        """The same study at θ̂ + `change`, `[parameters]`."""
-        return replace(self, source=self.source.moved(change))
+        """The same study at θ̂ + `change`, `[parameters]`, in this process alone."""
+        return replace(self, source=self.source.moved(change), place=None)
 
     @cached_property
     def inverse(self) -> InverseCurvature:
@@ -132,8 +138,12 @@ class Study:
         return torch.tensor(self.rows(split)["pair_index"].to_numpy(copy=True))
 
 
-def load_study(run: RunFolder) -> Study:
+def load_study(run: RunFolder, executor: Executor | None = None) -> Study:
     """The study of a run whose features are finished.
+
+    Args:
+        run: the run folder.
+        executor: where passes over its pairs run; None for this process.
 
     Raises:
         RunFolderPartial: if the features are not finished.
@@ -147,7 +157,12 @@ def load_study(run: RunFolder) -> Study:
     if config.tier != "heads":
         prompts = [template.replace("{}", name) for name in classes for template in config.templates]
         source = load_encoder_source(config, pairs, prompts, _unit_features(found), device_of(config))
-    return Study(config, pairs, classes, source, tuple(segmentations), recorded_damping=run.record.get("damping"))
+    place = None if executor is None else partial(_placed, executor, run.path, device_of(config))
+    return Study(config, pairs, classes, source, tuple(segmentations), run.record.get("damping"), place)
+
+
+def _placed(executor: Executor, run: Path, device: torch.device, here: FeatureMap, split: str) -> PlacedFeatureMap:
+    return PlacedFeatureMap(here, executor.passes(SplitFeatures(run.resolve(), split), device))
 
 
 def load_features(folder: Path, config: RunConfig) -> tuple[HeadsSource, tuple[str, ...]]:

@@ -40,6 +40,16 @@ class Subject(Protocol):
     def open(self) -> Any:
         """The subject, from storage that every process sees."""
 
+    def device(self) -> torch.device:
+        """Where works and parts belong in that process."""
+
+
+class Executor(Protocol):
+    """Processes that passes can run in."""
+
+    def passes(self, subject: Subject, device: torch.device) -> Passes:
+        """Passes over a subject; results come to `device` in this process."""
+
 
 def groups_of(parts: Sequence[Any]) -> list[Sequence[Any]]:
     """The parts in at most `MOST_GROUPS` runs of one length; the same wherever they are computed."""

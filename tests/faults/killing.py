@@ -163,7 +163,7 @@ def digests(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and path.suffix not in (".part", ".seen") and path.name not in TELL_TIME:
+        if path.is_file() and ".part" not in name and path.suffix != ".seen" and path.name not in TELL_TIME:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 

@@ -37,7 +37,7 @@ FOLDED = {
         "log_logit_scale", "trace_role", "trace_depth", "trace_queries", "cg_tolerance", "cg_iterations",
     ),
     "Finding wrong pairs": ("folds", "cleaning_rounds", "detection_seeds", "cross_fit"),
-    "Machine": ("device", "dtype", "derivative", "chunk_size", "seed"),
+    "Machine": ("device", "dtype", "derivative", "chunk_size", "seed", "executor", "workers"),
 }  # fmt: skip
 """what few people change, by group; the rest has a place of its own"""
 FIELDS = {one.name: one for one in dataclasses.fields(RunConfig)}
