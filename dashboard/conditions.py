@@ -12,13 +12,13 @@ from engine.review import VERDICTS
 Condition = tuple[str, list[object]]
 """SQL, and the values of its question marks in their order"""
 INFINITY = float("inf")
-DEFENDED = "influence BETWEEN 0 AND 'inf' AND influence <> 0 AND unseen_influence < 0"
+DEFENDED = "influence BETWEEN 0 AND 'inf'::DOUBLE AND influence <> 0 AND unseen_influence < 0"
 MARK_CONDITIONS = {
-    "duplicate": "duplicate_group BETWEEN 0 AND 'inf'",
+    "duplicate": "duplicate_group BETWEEN 0 AND 'inf'::DOUBLE",
     "suggested": "suggested_caption <> caption",
     "defended": DEFENDED,
 }
-HURTS, HELPS = "{} < 0", "{} BETWEEN 0 AND 'inf'"  # what is not a number is greater than all others to DuckDB
+HURTS, HELPS = "{} < 0", "{} BETWEEN 0 AND 'inf'::DOUBLE"  # what is not a number is greater than all others to DuckDB
 ROLE_CONDITIONS = {
     "negative": (HELPS, HURTS),
     "positive": (HURTS, HELPS),

@@ -47,6 +47,5 @@ def histogram(tables: RunTables, measure: str) -> Histogram | None:
         f"SELECT histogram(-greatest(least(value, ?), ?), ?::DOUBLE[]) FROM {finite}",  # noqa: S608
         [edges[-1], edges[0], (-edges[::-1]).tolist()],
     )
-    counts = [found.get(-edge, 0) for edge in edges.tolist()]
-    counts[-2] += counts.pop()  # the last bin holds both its ends
-    return Histogram(tuple(edges.tolist()), tuple(counts))
+    *counts, before_last, last = (found.get(-edge, 0) for edge in edges.tolist())
+    return Histogram(tuple(edges.tolist()), (*counts, before_last + last))  # the last bin holds both its ends

@@ -7,7 +7,7 @@ which is unique. The last key of a page begins the next; a jump counts rows from
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -47,6 +47,16 @@ class Listed:
     revision: int
     """of the store: the decisions that the list knows of"""
 
+    @property
+    def decided(self) -> str:
+        """The table of its decided pairs: place, verdict."""
+        return f"decided_{self.revision}"
+
+    @property
+    def taught(self) -> str:
+        """The table of what the decisions taught: place, rank."""
+        return f"taught_{self.revision}"
+
     def without(self, part: str) -> Listed:
         """Without one of `Filters.parts`."""
         return replace(self, filters=self.filters.without(part))
@@ -73,6 +83,14 @@ class Stand:
     after: str | None
 
 
+def stand_among(pair_ids: Sequence[str], pair_id: str) -> Stand | None:
+    """Where a pair stands among some; None if it is not one of them."""
+    if pair_id not in pair_ids:
+        return None
+    at, last = pair_ids.index(pair_id), len(pair_ids) - 1
+    return Stand(at + 1, last + 1, pair_ids[at - 1] if at else None, pair_ids[at + 1] if at < last else None)
+
+
 class Listing:
     """The training pairs of one run, to be narrowed and sorted in any way."""
 
@@ -82,9 +100,14 @@ class Listing:
         self._counts, self._pages = LastUsed(LISTS_KEPT), LastUsed(PAGES_KEPT)
         self._ends, self._facts = LastUsed(LISTS_KEPT), LastUsed(LISTS_KEPT)
 
+    @property
+    def has_signals(self) -> bool:
+        """Whether the run is cross-fitted: reasons, probabilities, and something to learn from."""
+        return "p_wrong" in self.columns and "reason" in self.columns
+
     def knows(self, listed: Listed) -> bool:
         """Whether the decisions of a list's revision are at hand, and what they taught if it is sorted by that."""
-        return self.tables.keeps(_decided(listed)) and (listed.sort != "learned" or self.tables.keeps(_taught(listed)))
+        return self.tables.keeps(listed.decided) and (listed.sort != "learned" or self.tables.keeps(listed.taught))
 
     def learn(self, listed: Listed, decisions: pd.DataFrame, rank: pd.Series | None = None) -> None:
         """Keep the decisions of a list's revision.
@@ -97,10 +120,10 @@ class Listing:
         """
         given = pd.DataFrame({"pair_id": decisions["pair_id"].astype("str"), "verdict": decisions["verdict"]})
         sql = "SELECT place, verdict FROM ranked JOIN given USING (pair_id)"
-        self.tables.keep(_decided(listed), sql, given.astype("str"))
+        self.tables.keep(listed.decided, sql, given.astype("str"))
         if rank is not None:
             given = pd.DataFrame({"pair_id": rank.index.astype("str"), "rank": rank.to_numpy("int64")})
-            self.tables.keep(_taught(listed), "SELECT place, rank FROM ranked JOIN given USING (pair_id)", given)
+            self.tables.keep(listed.taught, "SELECT place, rank FROM ranked JOIN given USING (pair_id)", given)
 
     def count(self, listed: Listed) -> int:
         """How many pairs are listed."""
@@ -111,6 +134,10 @@ class Listing:
     def counts_without(self, listed: Listed) -> dict[str, int]:
         """How many pairs would be listed without each of `Filters.parts`."""
         return {part: self.count(listed.without(part)) for part in listed.filters.parts()}
+
+    def some(self, pair_ids: Sequence[str]) -> pd.DataFrame:
+        """What tiles show of some training pairs, in their order: `TILE_COLUMNS` that the run has, by pair_id."""
+        return self.tables.scores_by_id(pair_ids, [one for one in TILE_COLUMNS if one in self.columns])
 
     def page(self, listed: Listed, number: int) -> Page:
         """One page of the list, 1, 2, …; pairs without the value they are sorted by come last."""
@@ -190,7 +217,7 @@ class Listing:
 
     def condition(self, listed: Listed) -> Condition:
         """The rows of `ranked` that a list holds."""
-        return condition(listed.filters, _decided(listed))
+        return condition(listed.filters, listed.decided)
 
     def _page(self, listed: Listed, number: int) -> Page:
         keys = self._keys(listed, number)
@@ -233,8 +260,8 @@ class Listing:
     def _source(self, listed: Listed) -> str:
         if listed.sort != "learned":
             return "ranked"
-        rank = f"coalesce(rank, place + (SELECT count(*) FROM {quoted(_taught(listed))}))"  # noqa: S608
-        return f"(SELECT ranked.*, {rank} AS rank FROM ranked LEFT JOIN {quoted(_taught(listed))} USING (place))"  # noqa: S608
+        rank = f"coalesce(rank, place + (SELECT count(*) FROM {quoted(listed.taught)}))"  # noqa: S608
+        return f"(SELECT ranked.*, {rank} AS rank FROM ranked LEFT JOIN {quoted(listed.taught)} USING (place))"  # noqa: S608
 
     def _value(self, listed: Listed) -> str:
         """What the list is sorted by, rising; what is not a number is the greatest of all to DuckDB."""
@@ -242,11 +269,3 @@ class Listing:
             return "place::DOUBLE" if listed.sort == "suspicion" else "rank::DOUBLE"
         _, column, is_rising = SORTS[listed.sort]
         return f"coalesce({'' if is_rising else '-'}{quoted(column)}::DOUBLE, 'nan')"
-
-
-def _decided(listed: Listed) -> str:
-    return f"decided_{listed.revision}"
-
-
-def _taught(listed: Listed) -> str:
-    return f"taught_{listed.revision}"

@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from engine.errors import EcifError, OutOfMemory, RunFolderDamaged, RunFolderPartial
 from engine.ranked_table import quoted, threads
-from engine.run_checks import AGAIN, NUMBERS, ONE_ROW_PER_ID, TEXTS, check_inside
+from engine.run_checks import AGAIN, ALWAYS, NUMBERS, ONE_ROW_PER_ID, TEXTS, check_inside
 from engine.runs import COLUMNS, TABLES, RunFolder
 
 MEMORY = "1GB"
-SETTINGS = {"memory_limit": MEMORY, "parquet_metadata_cache": True}
-IDS_PER_BATCH = 50_000
+ROWS_PER_BATCH = 50_000
 MOST_KEPT = 32
 NUMBER_OF = {"ranked": "place", "pairs": "pair_index"}
 """the number that names a row as well as its pair_id"""
@@ -49,7 +49,7 @@ class RunTables:
     @classmethod
     def open(cls, run: RunFolder) -> RunTables:
         """Open what is finished; a damaged table is an error only when it is asked for."""
-        connection = duckdb.connect(":memory:", config={**SETTINGS, "threads": threads()})
+        connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": threads()})
         columns: dict[str, tuple[str, ...]] = {}
         refused: dict[str, EcifError] = {}
         for name in TABLES:
@@ -102,10 +102,15 @@ class RunTables:
         return int(self.value(f"SELECT count(*) FROM {quoted(table)} WHERE {where}", parameters))  # noqa: S608 - from our own constants
 
     def ids(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> Iterator[list[str]]:
-        """The first column of a query in batches of `IDS_PER_BATCH`, for lists too long to be held at once."""
-        answer = self._asked(sql, parameters)
-        while batch := answer.fetchmany(IDS_PER_BATCH):
+        """The first column of a query in batches of `ROWS_PER_BATCH`, for lists too long to be held at once."""
+        for batch in self.batches(sql, parameters):
             yield [row[0] for row in batch]
+
+    def batches(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> Iterator[list[tuple]]:
+        """The rows of a query in the same way."""
+        answer = self._asked(sql, parameters)
+        while batch := answer.fetchmany(ROWS_PER_BATCH):
+            yield batch
 
     def pairs_by_id(self, pair_ids: Iterable[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of the pairs table, of any split, in the order of `pair_ids`; unknown ids are left out.
@@ -166,7 +171,7 @@ class RunTables:
             cursor = self._connection.cursor()
         asked = self._require_all(sql)
         try:
-            return cursor.execute(sql, parameters)
+            return cursor.execute(sql, _plain(parameters))
         except duckdb.OutOfMemoryException as error:
             raise OutOfMemory(f"an answer within {MEMORY}", str(error), "Narrow the list by a filter.") from error
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
@@ -194,9 +199,13 @@ class RunTables:
         try:
             with self._lock:
                 cursor = self._connection.cursor()
-            sql = f"SELECT count(*) = count(DISTINCT {key}) FROM {quoted(table)}"  # noqa: S608
-            if not cursor.execute(sql).fetchone()[0]:
+            full = [one for one in ALWAYS if table == "pairs"]
+            counts = ", ".join([f"count(DISTINCT {key})", *(f"count({quoted(one)})" for one in full)])
+            number, different, *filled = cursor.execute(f"SELECT count(*), {counts} FROM {quoted(table)}").fetchone()
+            if different < number:
                 raise ValueError(f"with one {key} in two rows, or a row without")
+            if min(filled, default=number) < number:
+                raise ValueError(f"with a row without {full[filled.index(min(filled))]}")
         except (ValueError, duckdb.Error) as error:
             self._refused[table] = _damaged(self.run, table, error)
             raise self._refused[table] from error
@@ -223,6 +232,13 @@ def _add_view(connection: duckdb.DuckDBPyConnection, run: RunFolder, name: str) 
         if wrong:
             raise ValueError(f"with {wrong[0]} that is no {word}")
     return tuple(kinds)
+
+
+def _plain(parameters: Sequence[object] | dict[str, object]) -> list[object] | dict[str, object]:
+    """Numbers as Python's own; DuckDB takes no other."""
+    if isinstance(parameters, dict):
+        return dict(zip(parameters, _plain(list(parameters.values())), strict=True))
+    return [value.item() if isinstance(value, np.generic) else value for value in parameters]
 
 
 def _damaged(run: RunFolder, name: str, error: Exception) -> RunFolderDamaged:
