@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.memory import in_chunks_that_fit
 from engine.models.interface import DualEncoder
-from engine.pairs import open_picture
+from engine.pairs import open_picture, reading_order
 
 DECODE_THREADS = 4
 KEPT_BYTES = 2 * 2**30
@@ -89,7 +89,9 @@ class EncoderInputs(Inputs):
                 yield part, self._prepared(wanted[number], decoded)
 
     def _decode(self, pool: ThreadPoolExecutor, rows: list[int]) -> dict[int, Future]:
-        return {row: pool.submit(self._open, row) for row in rows if row not in self._kept}
+        missing = [row for row in rows if row not in self._kept]
+        in_order = sorted(missing, key=lambda row: reading_order(*self.images[row]))
+        return {row: pool.submit(self._open, row) for row in in_order}
 
     def _open(self, row: int) -> Any:
         return open_picture(*self.images[row])

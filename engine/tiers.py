@@ -6,17 +6,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from engine.errors import ConfigError
 from engine.models.interface import DualEncoder
-from engine.models.lora import LoraAdapter
+from engine.models.lora import ChangedWeight, LoraAdapter
 
 TEMPERATURE = ("logit_scale", "logit_bias")
 """studied only with --log-logit-scale, under the names of `Features`; never as a part of a tier"""
+
+
+Keep = Callable[[str, Callable[[], Any]], Any]
+"""(name, how to compute) → the tensors, computed or known already"""
 
 
 class Parametrization(Protocol):
@@ -28,6 +34,13 @@ class Parametrization(Protocol):
     def weights(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights that differ from the stored model, by parameter name of the model; differentiable."""
 
+    def applied(self, parameters: dict[str, Tensor], keep: Keep) -> tuple[dict[str, Tensor], tuple[ChangedWeight, ...]]:
+        """`weights` for a pass that is differentiated layer by layer, and those that are constants to autograd.
+
+        The latter are followed as changes of low rank by the layers that read them. `keep` is told what is the same for
+        every direction at these values.
+        """
+
 
 @dataclass(frozen=True)
 class NamedWeights:
@@ -38,6 +51,10 @@ class NamedWeights:
     def weights(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         """The parameters, as they are."""
         return parameters
+
+    def applied(self, parameters: dict[str, Tensor], keep: Keep) -> tuple[dict[str, Tensor], tuple[ChangedWeight, ...]]:
+        """The parameters, as they are; none is a constant."""
+        return parameters, ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,13 @@ class LoraWeights:
     def weights(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         """W + scaling · B A."""
         return self.adapter.merged(parameters, self.base)
+
+    def applied(self, parameters: dict[str, Tensor], keep: Keep) -> tuple[dict[str, Tensor], tuple[ChangedWeight, ...]]:
+        """W + scaling · B A, all of them constants, with A and B beside them."""
+        still = {name: forward_ad.unpack_dual(part).primal.detach() for name, part in parameters.items()}
+        merged = keep("merged", lambda: tuple(self.weights(still).values()))
+        weights = {factor.weight: part for factor, part in zip(self.adapter.factors, merged, strict=True)}
+        return weights, self.adapter.changes(parameters, weights)
 
 
 def parametrization(tier: str, encoder: DualEncoder, adapter: LoraAdapter | None) -> Parametrization:

@@ -77,9 +77,9 @@ class BatchProduct:
         """Of the pairs at these positions."""
         pairs = torch.as_tensor(batch, device=self.directions.device)
         features = feature_map.features(pairs, pairs)
-        moved = logit_tangents(features, feature_map.tangents(pairs, pairs, self.directions))
-        curved = self.loss.curvature_product(logits_of(features), moved)
-        return (feature_map.pullback(pairs, pairs, logit_cotangents(features, curved)),)
+        tangents, pullback = feature_map.tangents_and_pullback(pairs, pairs, self.directions)
+        curved = self.loss.curvature_product(logits_of(features), logit_tangents(features, tangents))
+        return (pullback(logit_cotangents(features, curved)),)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Everything the losses, curvatures and scores know of a model is a `FeatureMap`: 
 directional derivative (tangents) and its transpose (pullback). A new parameter subset is one new file here.
 """
 
-from engine.directional.encoders import EncoderFeatureMap, EncoderTowers
+from engine.directional.encoder_map import EncoderFeatureMap
+from engine.directional.encoders import EncoderTowers
 from engine.directional.heads import HeadsFeatureMap
 from engine.directional.interface import (
     FeatureMap,
@@ -14,6 +15,7 @@ from engine.directional.interface import (
     logit_tangents,
     logits_of,
 )
+from engine.directional.kept_heads import KeptHeadsFeatureMap, KeptRows
 
 __all__ = [
     "EncoderFeatureMap",
@@ -21,6 +23,8 @@ __all__ = [
     "FeatureMap",
     "Features",
     "HeadsFeatureMap",
+    "KeptHeadsFeatureMap",
+    "KeptRows",
     "KnowsPullbackNorms",
     "logit_cotangents",
     "logit_tangents",

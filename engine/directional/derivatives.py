@@ -1,7 +1,8 @@
-"""Two ways to the derivative of features along a direction, and the check of one against the other.
+"""Two ways to the derivative of features along directions, and the check of one against the other.
 
-Forward-mode differentiation is exact and costs two to three plain passes. Central differences cost two, run with any
-kernel, and are off by their step: 1e-2 of the parameters' norm in float32, 1e-5 in float64.
+Forward-mode differentiation is exact: one pass for the values, which all directions share, and little more than one for
+each direction. Central differences cost two passes for each, run with any kernel, and are off by their step: 1e-2 of
+the parameters' norm in float32, 1e-5 in float64.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from engine.directional.attention import forward_attention
+from engine.directional.tape import Tape
 from engine.errors import ModelError
 from engine.memory import is_out_of_memory
 
@@ -26,13 +27,22 @@ AGREEMENT = {torch.float32: 0.1, torch.float64: 1e-5}
 """relative difference between two ways to one derivative above which one of them is wrong"""
 
 
+Function = Callable[[Parameters, Tape | None], Tensor]
+"""of named parameters; keeps on the tape what the next call at the same values can use"""
+
+
 class DirectionalDerivative(Protocol):
-    """How a function of named parameters is differentiated along a direction."""
+    """How a function of named parameters is differentiated along directions."""
 
     name: str
 
-    def along(self, function: Callable[[Parameters], Tensor], start: Parameters, direction: Parameters) -> Tensor:
-        """d/dt function(start + t direction) at t = 0."""
+    def along(
+        self, function: Function, start: Parameters, directions: Parameters, tape: Tape | None = None
+    ) -> Iterator[Tensor]:
+        """d/dt function(start + t direction) at t = 0, for each of the directions `[queries, *shape]` in turn.
+
+        `tape` may hold what a call of `function` at `start` has kept.
+        """
 
 
 class ForwardMode:
@@ -40,12 +50,17 @@ class ForwardMode:
 
     name = "forward-mode"
 
-    def along(self, function: Callable[[Parameters], Tensor], start: Parameters, direction: Parameters) -> Tensor:
-        """The derivative, exact up to rounding; attention runs in a form that has a forward rule."""
-        with forward_attention(), forward_ad.dual_level():
-            duals = {name: forward_ad.make_dual(part, direction[name]) for name, part in start.items()}
-            value, tangent = forward_ad.unpack_dual(function(duals))
-        return torch.zeros_like(value) if tangent is None else tangent
+    def along(
+        self, function: Function, start: Parameters, directions: Parameters, tape: Tape | None = None
+    ) -> Iterator[Tensor]:
+        """The derivatives, exact up to rounding; values are computed once and kept if there are several directions."""
+        count = len(next(iter(directions.values())))
+        tape = Tape() if tape is None and count > 1 else tape
+        for query in range(count):
+            with forward_ad.dual_level():
+                duals = {name: forward_ad.make_dual(part, directions[name][query]) for name, part in start.items()}
+                value, tangent = forward_ad.unpack_dual(function(duals, tape))
+            yield torch.zeros_like(value) if tangent is None else tangent
 
 
 class CentralDifferences:
@@ -53,15 +68,21 @@ class CentralDifferences:
 
     name = "central differences"
 
-    def along(self, function: Callable[[Parameters], Tensor], start: Parameters, direction: Parameters) -> Tensor:
-        """The derivative up to the square of the step; zero along a zero direction."""
-        length, dtype = _norm(direction), next(iter(start.values())).dtype
-        if length == 0:
-            return torch.zeros_like(function(start))
-        step = float(RELATIVE_STEP[dtype] * _norm(start) / length)
-        ahead = function({name: part + step * direction[name] for name, part in start.items()})
-        behind = function({name: part - step * direction[name] for name, part in start.items()})
-        return (ahead - behind) / (2 * step)
+    def along(
+        self, function: Function, start: Parameters, directions: Parameters, tape: Tape | None = None
+    ) -> Iterator[Tensor]:
+        """The derivatives up to the square of the step; zero along a zero direction. Nothing is shared."""
+        dtype = next(iter(start.values())).dtype
+        for query in range(len(next(iter(directions.values())))):
+            direction = {name: part[query] for name, part in directions.items()}
+            length = _norm(direction)
+            if length == 0:
+                yield torch.zeros_like(function(start, None))
+                continue
+            step = float(RELATIVE_STEP[dtype] * _norm(start) / length)
+            ahead = function({name: part + step * direction[name] for name, part in start.items()}, None)
+            behind = function({name: part - step * direction[name] for name, part in start.items()}, None)
+            yield (ahead - behind) / (2 * step)
 
 
 WAYS: dict[str, DirectionalDerivative] = {"forward": ForwardMode(), "central": CentralDifferences()}
@@ -119,7 +140,7 @@ def choose_way(
 
     Args:
         asked: "auto", or a key of `WAYS`.
-        tangents: J w for one fixed direction, by a way; one tensor per tower.
+        tangents: J w for fixed directions, by a way; one tensor per tower.
         transpose: ⟨Jᵀ c, w⟩ for cotangents c, one per tower: `[towers]`.
         dtype: of the parameters.
         is_half: whether products inside the towers are in half precision, whose rounding drowns differences.

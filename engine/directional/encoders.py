@@ -14,10 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.func import functional_call
 
-from engine.directional.derivatives import WAYS, DirectionalDerivative, Parameters, plain_attention
-from engine.directional.interface import Features
+from engine.directional.derivatives import WAYS, DirectionalDerivative, Function, Parameters, plain_attention
+from engine.directional.rules import derivative_rules
+from engine.directional.tape import Site, Tape
+from engine.errors import ModelError
 from engine.inputs import Inputs
 from engine.memory import whole_if_it_fits
 from engine.models.interface import DualEncoder
@@ -26,29 +29,67 @@ from engine.tiers import Parametrization
 
 KINDS = ("image", "text")
 NAMES_OF_TEMPERATURE = {"logit_scale": "log_logit_scale", "logit_bias": "logit_bias"}
+Graph = tuple[Tensor, list[Tensor]]
+"""unit features that remember how they were made, and the parameters at which"""
 
 
 def embed(
-    encoder: DualEncoder, parametrization: Parametrization, kind: str, inputs: Any, parameters: Parameters
+    encoder: DualEncoder,
+    parametrization: Parametrization,
+    kind: str,
+    inputs: Any,
+    parameters: Parameters,
+    tape: Tape | None = None,
 ) -> Tensor:
-    """Unit features of prepared `inputs` with these parameters, `[rows, embed_dim]`; differentiable."""
+    """Unit features of prepared `inputs` with these parameters, `[rows, embed_dim]`; differentiable.
+
+    What `tape` holds of an earlier call of the same inputs and parameters is not computed again.
+    """
     studied = {name: part for name, part in parameters.items() if name not in NAMES_OF_TEMPERATURE.values()}
-    given = {f"model.{name}": part for name, part in parametrization.weights(studied).items()}
+    parts = [forward_ad.unpack_dual(part) for part in studied.values()]
+    if not any(primal.requires_grad or tangent is not None for primal, tangent in parts):
+        return _embed(encoder, kind, inputs, parametrization.weights(studied))
+    weights, changes = parametrization.applied(studied, (Site() if tape is None else tape.weights).keep)
+    with derivative_rules(changes, tape):
+        return _embed(encoder, kind, inputs, weights)
+
+
+def _embed(encoder: DualEncoder, kind: str, inputs: Any, weights: Parameters) -> Tensor:
+    given = {f"model.{name}": part for name, part in weights.items()}
     return functional_call(_Embedding(encoder), given, (kind, inputs))
 
 
 def parameters_read_by(inputs: Inputs, parametrization: Parametrization) -> dict[str, tuple[str, ...]]:
-    """The parameters that each tower reads, by kind, found by a reverse pass over one row of each."""
+    """The parameters that each tower reads, by kind, found by reverse passes over one row of each.
+
+    Raises:
+        ModelError: if the passes that follow changes of low rank lose one, because no linear layer reads its weight.
+    """
     found = {}
     leaves = {name: part.detach().requires_grad_() for name, part in parametrization.start.items()}
     for kind in KINDS:
         _, one = next(inputs.chunks(kind, torch.zeros(1, dtype=torch.long), 1))
         with torch.enable_grad():
-            value = embed(inputs.encoder, parametrization, kind, one, leaves).sum()
-        parts = list(leaves.values())
-        grads = torch.autograd.grad(value, parts, allow_unused=True) if value.requires_grad else [None] * len(parts)
-        found[kind] = tuple(name for name, grad in zip(leaves, grads, strict=True) if grad is not None)
+            whole = _gradients(_embed(inputs.encoder, kind, one, parametrization.weights(leaves)), leaves)
+            followed = _gradients(embed(inputs.encoder, parametrization, kind, one, leaves), leaves)
+        least = 1e-3 * max((grad.norm() for grad in whole.values()), default=0)
+        for name, grad in whole.items():
+            if grad.norm() > least and (name not in followed or followed[name].norm() < 0.5 * grad.norm()):
+                raise ModelError(
+                    "an adapter on linear layers",
+                    f"{name}, whose weight the {kind} tower reads in another way",
+                    "Train the adapter without it, or merge the adapter and use --tier with a regular expression.",
+                )
+        found[kind] = tuple(whole)
     return found
+
+
+def _gradients(value: Tensor, leaves: Parameters) -> Parameters:
+    """Gradients of the sum of `value`, for the leaves that it depends on."""
+    if not value.requires_grad:
+        return {}
+    grads = torch.autograd.grad(value.sum(), list(leaves.values()), allow_unused=True)
+    return {name: grad for name, grad in zip(leaves, grads, strict=True) if grad is not None}
 
 
 class _Embedding(nn.Module):
@@ -128,24 +169,16 @@ class EncoderTowers:
         self.inputs.in_chunks_that_fit(kind, missing, self.chunk_size, fill)
         return cache.values[kind][rows]
 
-    @torch.no_grad()
     def tangents(self, kind: str, rows: Tensor, directions: Parameters) -> Tensor:
         """Derivatives along directions `[queries, *shape]` by name: `[queries, rows, embed_dim]`."""
-        names = self.read_by[kind]
-        features = self.features(kind, rows)
-        num_queries = len(next(iter(directions.values())))
-        found = features.new_zeros(num_queries, *features.shape)
-        moving = [query for query in range(num_queries) if any(bool(directions[name][query].any()) for name in names)]
-        if not moving:  # a direction within the other tower costs no pass through this one
-            return found
-        start = {name: self.parameters[name] for name in names}
+        features, moving = self.features(kind, rows), self._moving(kind, directions)
+        found = features.new_zeros(len(next(iter(directions.values()))), *features.shape)
 
         def fill(part: slice, inputs: Any) -> None:
-            for query in moving:
-                direction = {name: directions[name][query] for name in names}
-                found[query, part] = self.way.along(self._function(kind, inputs), start, direction)
+            self._fill_tangents(found[:, part], kind, inputs, directions, moving)
 
-        self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, fill)
+        if moving:  # a direction within the other tower costs no pass through this one
+            self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, fill)
         return found
 
     def pullback(self, kind: str, rows: Tensor, cotangents: Tensor) -> Parameters:
@@ -154,12 +187,8 @@ class EncoderTowers:
         totals = {name: cotangents.new_zeros(len(cotangents), *self.parameters[name].shape) for name in names}
 
         def add(part: slice, inputs: Any) -> None:
-            value, leaves = self._with_graph(kind, inputs)
-            found = []  # all of a chunk before any is added: a chunk that does not fit leaves nothing behind
-            for query, cotangent in enumerate(cotangents[:, part]):
-                more = query + 1 < len(cotangents)
-                found.append(torch.autograd.grad(value, leaves, cotangent, retain_graph=more, materialize_grads=True))
-            _add_to(totals, names, found)
+            # all of a chunk before any is added: a chunk that does not fit leaves nothing behind
+            _add_to(totals, names, _pulled_back(*self._with_graph(kind, inputs), cotangents[:, part]))
 
         if names:
             self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, add)
@@ -167,25 +196,33 @@ class EncoderTowers:
 
     def features_and_pullback(self, kind: str, rows: Tensor) -> tuple[Tensor, Callable[[Tensor], Parameters]]:
         """Features, and the pullback at these rows: from one forward pass if they fit into a chunk, else from two."""
-        names = self.read_by[kind]
-        kept = whole_if_it_fits(len(rows), self.chunk_size, lambda: self._graph_of(kind, rows)) if names else None
-        if kept is None:
+
+        def work() -> Graph:
+            return self._with_graph(kind, next(self.inputs.chunks(kind, rows, len(rows)))[1])
+
+        graph = whole_if_it_fits(len(rows), self.chunk_size, work) if self.read_by[kind] else None
+        if graph is None:
             return self.features(kind, rows), partial(self.pullback, kind, rows)
-        graph = [kept]
+        return graph[0].detach(), self._pullback_through(graph, kind, rows)
 
-        def pull(cotangents: Tensor) -> Parameters:
-            value, leaves = graph.pop()  # let go of before the rows come again in smaller chunks
-            grads = whole_if_it_fits(
-                len(rows),
-                self.chunk_size,
-                lambda: torch.autograd.grad(value, leaves, cotangents[0], materialize_grads=True),
-            )
-            if grads is None:
-                del value
-                return self.pullback(kind, rows, cotangents)
-            return {name: grad[None] for name, grad in zip(names, grads, strict=True)}
+    def tangents_and_pullback(
+        self, kind: str, rows: Tensor, directions: Parameters
+    ) -> tuple[Tensor, Callable[[Tensor], Parameters]]:
+        """`tangents`, and the pullback at these rows: all from one forward pass if they fit into a chunk."""
 
-        return kept[0].detach(), pull
+        def together() -> tuple[Tensor, Graph]:
+            _, inputs = next(self.inputs.chunks(kind, rows, len(rows)))
+            tape = Tape()
+            graph = self._with_graph(kind, inputs, tape)
+            value = graph[0].detach()
+            found = value.new_zeros(len(next(iter(directions.values()))), *value.shape)
+            self._fill_tangents(found, kind, inputs, directions, self._moving(kind, directions), tape)
+            return found, graph
+
+        known = whole_if_it_fits(len(rows), self.chunk_size, together) if self.read_by[kind] else None
+        if known is None:
+            return self.tangents(kind, rows, directions), partial(self.pullback, kind, rows)
+        return known[0], self._pullback_through(known[1], kind, rows)
 
     def pullback_tangents(self, kind: str, rows: Tensor, cotangents: Tensor, directions: Parameters) -> Parameters:
         """Derivatives of `pullback` along directions `[queries, *shape]` by name, by a reverse pass through it."""
@@ -211,21 +248,65 @@ class EncoderTowers:
             self.inputs.in_chunks_that_fit(kind, rows, self.chunk_size, add)
         return totals
 
-    def _graph_of(self, kind: str, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Unit features of all `rows` with their graph, and its leaves."""
-        return self._with_graph(kind, next(self.inputs.chunks(kind, rows, len(rows)))[1])
+    def _moving(self, kind: str, directions: Parameters) -> list[int]:
+        """The directions in which this tower moves at all."""
+        names = self.read_by[kind]
+        count = len(next(iter(directions.values())))
+        return [query for query in range(count) if any(bool(directions[name][query].any()) for name in names)]
 
-    def _with_graph(self, kind: str, inputs: Any) -> tuple[Tensor, list[Tensor]]:
+    @torch.no_grad()
+    def _fill_tangents(
+        self,
+        found: Tensor,
+        kind: str,
+        inputs: Any,
+        directions: Parameters,
+        moving: list[int],
+        tape: Tape | None = None,
+    ) -> None:
+        """Write the derivatives of one chunk along the `moving` directions into `found`, `[queries, rows, dim]`."""
+        names = self.read_by[kind]
+        start = {name: self.parameters[name] for name in names}
+        chosen = {name: directions[name][moving] for name in names}
+        along = self.way.along(self._function(kind, inputs), start, chosen, tape)
+        for query, tangent in zip(moving, along, strict=True):
+            found[query] = tangent
+
+    def _pullback_through(self, graph: Graph, kind: str, rows: Tensor) -> Callable[[Tensor], Parameters]:
+        """The pullback through the graph of all `rows`, to be called once; chunk by chunk if that does not fit."""
+        names, kept = self.read_by[kind], [graph]
+
+        def pull(cotangents: Tensor) -> Parameters:
+            value, leaves = kept.pop()  # let go of before the rows come again in smaller chunks
+            grads = whole_if_it_fits(len(rows), self.chunk_size, lambda: _pulled_back(value, leaves, cotangents))
+            if grads is None:
+                del value
+                return self.pullback(kind, rows, cotangents)
+            return {name: torch.stack(parts) for name, parts in zip(names, zip(*grads, strict=True), strict=True)}
+
+        return pull
+
+    def _with_graph(self, kind: str, inputs: Any, tape: Tape | None = None) -> Graph:
+        """Unit features of one chunk with their graph, and the leaves of the parameters that the tower reads."""
         leaves = [self.parameters[name].detach().requires_grad_() for name in self.read_by[kind]]
         with torch.enable_grad():
-            return self._function(kind, inputs)(dict(zip(self.read_by[kind], leaves, strict=True))), leaves
+            return self._function(kind, inputs)(dict(zip(self.read_by[kind], leaves, strict=True)), tape), leaves
 
-    def _embed(self, kind: str, inputs: Any, parameters: Parameters) -> Tensor:
-        return embed(self.inputs.encoder, self.parametrization, kind, inputs, parameters)
+    def _embed(self, kind: str, inputs: Any, parameters: Parameters, tape: Tape | None = None) -> Tensor:
+        return embed(self.inputs.encoder, self.parametrization, kind, inputs, parameters, tape)
 
-    def _function(self, kind: str, inputs: Any) -> Callable[[Parameters], Tensor]:
+    def _function(self, kind: str, inputs: Any) -> Function:
         """Unit features of one chunk as a function of the parameters that its tower reads."""
-        return lambda parameters: self._embed(kind, inputs, {**self.parameters, **parameters})
+        return lambda parameters, tape: self._embed(kind, inputs, {**self.parameters, **parameters}, tape)
+
+
+def _pulled_back(value: Tensor, leaves: list[Tensor], cotangents: Tensor) -> list[tuple[Tensor, ...]]:
+    """Gradients of the leaves for each of the `cotangents`, `[queries, rows, dim]`; the graph is used up."""
+    found = []
+    for query, cotangent in enumerate(cotangents):
+        more = query + 1 < len(cotangents)
+        found.append(torch.autograd.grad(value, leaves, cotangent, retain_graph=more, materialize_grads=True))
+    return found
 
 
 def _add_to(totals: Parameters, names: tuple[str, ...], found: list[tuple[Tensor, ...]]) -> None:
@@ -233,89 +314,6 @@ def _add_to(totals: Parameters, names: tuple[str, ...], found: list[tuple[Tensor
     for query, parts in enumerate(found):
         for name, part in zip(names, parts, strict=True):
             totals[name][query] += part
-
-
-@dataclass(frozen=True)
-class EncoderFeatureMap:
-    """The feature map of some images and texts; implements `FeatureMap`."""
-
-    towers: EncoderTowers
-    text_rows: Tensor
-    """row of each text, `[texts]`"""
-    image_rows: Tensor
-    """row of each image, `[images]`"""
-
-    @property
-    def subset(self) -> ParameterSubset:
-        """The studied parameters in the order of the flat vector."""
-        return self.towers.subset
-
-    def moved(self, change: Tensor) -> EncoderFeatureMap:
-        """The same map at θ̂ + `change`, `[parameters]`."""
-        return replace(self, towers=self.towers.moved(change))
-
-    def features(self, texts: Tensor, images: Tensor) -> Features:
-        """Unit features at θ̂, `[texts, embed_dim]` and `[images, embed_dim]`."""
-        text = self.towers.features("text", self.text_rows[texts.cpu()])
-        image = self.towers.features("image", self.image_rows[images.cpu()])
-        return self._features(text, image)
-
-    def tangents(self, texts: Tensor, images: Tensor, directions: Tensor) -> Features:
-        """Derivatives along `directions` `[queries, parameters]`: `[queries, texts, embed_dim]`, …."""
-        parts = self.subset.unflatten(directions)
-        still = directions.new_zeros(len(directions))
-        return Features(
-            self.towers.tangents("text", self.text_rows[texts.cpu()], parts),
-            self.towers.tangents("image", self.image_rows[images.cpu()], parts),
-            *(parts.get(name, still) for name in NAMES_OF_TEMPERATURE.values()),
-        )
-
-    def pullback(self, texts: Tensor, images: Tensor, cotangents: Features) -> Tensor:
-        """Gradients `[queries, parameters]` from feature cotangents with a leading `[queries]` axis."""
-        text = self.towers.pullback("text", self.text_rows[texts.cpu()], cotangents.text)
-        image = self.towers.pullback("image", self.image_rows[images.cpu()], cotangents.image)
-        return self._flat(cotangents, text, image)
-
-    def features_and_pullback(self, texts: Tensor, images: Tensor) -> tuple[Features, Callable[[Features], Tensor]]:
-        """Features, and `pullback` of one query at the same rows."""
-        text, pull_text = self.towers.features_and_pullback("text", self.text_rows[texts.cpu()])
-        image, pull_image = self.towers.features_and_pullback("image", self.image_rows[images.cpu()])
-
-        def pull(cotangents: Features) -> Tensor:
-            return self._flat(cotangents, pull_text(cotangents.text), pull_image(cotangents.image))
-
-        return self._features(text, image), pull
-
-    def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
-        """Derivative of `pullback` of fixed cotangents along `directions`, `[queries, parameters]`.
-
-        The temperature is a feature itself, so it does not bend.
-        """
-        moved = self.subset.unflatten(directions)
-        parts = {name: torch.zeros_like(part) for name, part in moved.items()}
-        for kind, rows, given in (
-            ("text", self.text_rows[texts.cpu()], cotangents.text),
-            ("image", self.image_rows[images.cpu()], cotangents.image),
-        ):
-            for name, part in self.towers.pullback_tangents(kind, rows, given, moved).items():
-                parts[name] += part
-        return self.subset.flatten(parts)
-
-    def _features(self, text: Tensor, image: Tensor) -> Features:
-        known = {**self.towers.temperature, **self.towers.parameters}
-        return Features(text, image, *(known[name] for name in NAMES_OF_TEMPERATURE.values()))
-
-    def _flat(self, cotangents: Features, text: Parameters, image: Parameters) -> Tensor:
-        """The gradients of both towers and of the temperature as `[queries, parameters]`."""
-        queries = len(cotangents.text)
-        parts = {name: cotangents.text.new_zeros(queries, *shape) for name, shape in self.subset.shapes.items()}
-        for found in (text, image):
-            for name, part in found.items():
-                parts[name] += part
-        for name in NAMES_OF_TEMPERATURE.values():
-            if name in parts:
-                parts[name] = getattr(cotangents, name)
-        return self.subset.flatten(parts)
 
 
 def temperature_of(module: nn.Module, like: Tensor) -> Parameters:

@@ -100,6 +100,12 @@ class HeadsFeatureMap:
         """Features, and `pullback` at the same rows."""
         return self.features(texts, images), partial(self.pullback, texts, images)
 
+    def tangents_and_pullback(
+        self, texts: Tensor, images: Tensor, directions: Tensor
+    ) -> tuple[Features, Callable[[Features], Tensor]]:
+        """`tangents`, and `pullback` at the same rows."""
+        return self.tangents(texts, images, directions), partial(self.pullback, texts, images)
+
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.
 

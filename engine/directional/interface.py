@@ -47,7 +47,12 @@ class FeatureMap(Protocol):
         """Transpose of `tangents`: gradients `[queries, parameters]` of what has these cotangents."""
 
     def features_and_pullback(self, texts: Tensor, images: Tensor) -> tuple[Features, Callable[[Features], Tensor]]:
-        """`features`, and `pullback` of one query at the same rows, to be called once; one forward pass if it fits."""
+        """`features`, and `pullback` at the same rows, to be called once; one forward pass if it fits."""
+
+    def tangents_and_pullback(
+        self, texts: Tensor, images: Tensor, directions: Tensor
+    ) -> tuple[Features, Callable[[Features], Tensor]]:
+        """`tangents`, and `pullback` at the same rows, to be called once; one forward pass if it fits."""
 
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`.

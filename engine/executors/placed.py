@@ -42,6 +42,12 @@ class PlacedFeatureMap:
         """Of the map here."""
         return self.here.features_and_pullback(texts, images)
 
+    def tangents_and_pullback(
+        self, texts: Tensor, images: Tensor, directions: Tensor
+    ) -> tuple[Features, Callable[[Features], Tensor]]:
+        """Of the map here."""
+        return self.here.tangents_and_pullback(texts, images, directions)
+
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Of the map here."""
         return self.here.pullback_tangents(texts, images, cotangents, directions)

@@ -1,8 +1,9 @@
 """LoRA adapters in peft's file layout, as plain weights: W + scaling · B A.
 
-The adapter's matrices are merged into the weights they change, as a function of A and B. So one code path serves linear
-layers and fused attention, and every kind of derivative runs through it. (peft's own modules cannot be differentiated
-forwards in attention layers, and change their base weights while they run there.)
+The adapter's matrices are merged into the weights they change, so one code path serves linear layers and fused
+attention, and a plain pass costs what it costs without an adapter. Derivatives in A and B are taken layer by layer, as
+products of low rank (`engine.directional.low_rank`). (peft's own modules cannot be differentiated forwards in attention
+layers, and change their base weights while they run there.)
 """
 
 from __future__ import annotations
@@ -44,6 +45,26 @@ class LoraFactors:
 
 
 @dataclass(frozen=True)
+class ChangedWeight:
+    """A weight with its change merged, and the change in its two matrices."""
+
+    weight: Tensor
+    """W + scaling · B A, `[out, in]`; a constant to autograd"""
+    down: Tensor
+    """A, `[rank, in]`"""
+    up: Tensor
+    """B, `[out, rank]`"""
+    scaling: float
+
+    def of_rows(self, some: Tensor) -> ChangedWeight:
+        """The same for `some` rows of `weight`, a view of it: fused attention may use its three parts apart."""
+        if some.shape == self.weight.shape:
+            return self
+        first = some.storage_offset() // self.weight.shape[1]
+        return replace(self, weight=some, up=self.up[first : first + len(some)])
+
+
+@dataclass(frozen=True)
 class LoraAdapter:
     """An adapter: its matrices by their names in the file, and what they change."""
 
@@ -56,6 +77,10 @@ class LoraAdapter:
         return {
             f.weight: torch.addmm(base[f.weight], tensors[f.up], tensors[f.down], alpha=f.scaling) for f in self.factors
         }
+
+    def changes(self, tensors: dict[str, Tensor], merged: dict[str, Tensor]) -> tuple[ChangedWeight, ...]:
+        """The change of each weight, with what `merged` gave."""
+        return tuple(ChangedWeight(merged[f.weight], tensors[f.down], tensors[f.up], f.scaling) for f in self.factors)
 
     def with_tensors(self, tensors: dict[str, Tensor]) -> LoraAdapter:
         """The same adapter with other matrices."""

@@ -31,6 +31,8 @@ from engine.models.weights import weights_in_place
 from engine.tiers import LoraWeights, Parametrization, parametrization
 
 ROWS_TO_CHECK = 4
+DIRECTIONS_TO_CHECK = 2
+"""the second one reads what the first has kept"""
 
 
 @dataclass(frozen=True)
@@ -190,17 +192,17 @@ def _check_derivatives(towers: EncoderTowers, config: RunConfig) -> DerivativeCh
         if towers.read_by[kind]
     }
     direction = {
-        name: torch.randn(1, *part.shape, generator=generator, dtype=torch.float64).to(part)
+        name: torch.randn(DIRECTIONS_TO_CHECK, *part.shape, generator=generator, dtype=torch.float64).to(part)
         for name, part in towers.parameters.items()
     }
 
     def tangents(way: DirectionalDerivative) -> list[Tensor]:
-        return [replace(towers, way=way).tangents(kind, some, direction)[0] for kind, some in rows.items()]
+        return [replace(towers, way=way).tangents(kind, some, direction) for kind, some in rows.items()]
 
     def transpose(cotangents: list[Tensor]) -> Tensor:
         found = []
         for (kind, some), cotangent in zip(rows.items(), cotangents, strict=True):
-            gradient = towers.pullback(kind, some, cotangent[None])
+            gradient = towers.pullback(kind, some, cotangent)
             found.append(sum((gradient[name] * direction[name]).sum() for name in gradient))
         return torch.stack(found)
 

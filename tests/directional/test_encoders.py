@@ -174,7 +174,10 @@ def test_a_model_without_forward_rules_is_differentiated_by_differences_and_says
 
 
 def test_a_derivative_that_is_wrong_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(WAYS["central"]), "along", lambda self, function, start, direction: function(start))
+    def along(self: object, function, start: dict[str, Tensor], directions: dict[str, Tensor], tape: object) -> list:
+        return [function(start, None) for _ in next(iter(directions.values()))]
+
+    monkeypatch.setattr(type(WAYS["central"]), "along", along)
     with pytest.raises(ModelError, match="agree with gradients"):
         source_of(config_of(folder, "hf", "lora", derivative="central"), folder)
 
