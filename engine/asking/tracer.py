@@ -17,7 +17,8 @@ from torch import Tensor
 
 from engine.asking.askable import check_traceable
 from engine.asking.prediction import PredictionQuestion, Traced
-from engine.curvature import InverseCurvature, IterativeInverse, LinearOperator, Solution
+from engine.asking.stacked import StackedGaussNewton, stacked_scores
+from engine.curvature import GaussNewton, InverseCurvature, IterativeInverse, LinearOperator, Solution
 from engine.directional import FeatureMap, KeptHeadsFeatureMap
 from engine.influence.scores import SegmentedScores, segmented_scores
 from engine.predictions import gradients
@@ -46,6 +47,8 @@ class Tracer:
     study: Study
     scores: pd.DataFrame
     """pair_id and parameter_change of the run"""
+    inverse: InverseCurvature
+    """that of the study, quicker for single gradients"""
     expected_products: int
     """products with the curvature that the run's own solves took"""
 
@@ -61,8 +64,8 @@ class Tracer:
         scores = run.table("scores", ["pair_id", "parameter_change"])
         study = load_study(run)
         study = replace(study, source=_KeptSource(**vars(study.source)))
-        study.inverse  # noqa: B018 - built now, so that the first question does not wait for it
-        return cls(study, scores, _products_of(run))
+        _first_gradient(study)
+        return cls(study, scores, stacked(study.inverse), _products_of(run))
 
     @torch.no_grad()
     def trace(self, question: PredictionQuestion, report: Report = nothing) -> Traced:
@@ -88,12 +91,12 @@ class Tracer:
         """
         study = self.study
         report("solving", 0, self.expected_products)
-        solution = _watched(study.inverse, report, self.expected_products).solve(gradient)
+        solution = _watched(self.inverse, report, self.expected_products).solve(gradient)
         solved = time.monotonic()
         report("scoring", 0, len(self.scores))
         directions = solution.values / study.segmentations[0].num_pairs
-        negative_term = study.config.negative_term
-        found = segmented_scores(study.train, study.loss, list(study.segmentations), directions, negative_term)
+        scores = stacked_scores if _is_stackable(study.train) and len(directions) == 1 else segmented_scores
+        found = scores(study.train, study.loss, study.segmentations, directions, study.config.negative_term)
         return found, solution, solved
 
 
@@ -125,6 +128,26 @@ class _Watched:
         self.done += 1
         self.report("solving", self.done, max(self.done, self.expected))
         return found
+
+
+def _first_gradient(study: Study) -> None:
+    """One gradient of each kind: what torch loads for the first takes a second, which nobody should wait for."""
+    asked = study.rows(study.test_split)["pair_id"].iloc[0]
+    kinds = ["retrieval", *(["classification"] if study.labels(study.test_split)[0] >= 0 else [])]
+    for _ in gradients(study, [f"{kind}:{asked}" for kind in kinds]):
+        pass
+
+
+def stacked(inverse: InverseCurvature) -> InverseCurvature:
+    """The same inverse, quicker for single gradients where it is one of Gauss–Newton on kept heads."""
+    operator = inverse.operator if isinstance(inverse, IterativeInverse) else None
+    if not isinstance(operator, GaussNewton) or not _is_stackable(operator.feature_map):
+        return inverse
+    return replace(inverse, operator=StackedGaussNewton.of(operator))
+
+
+def _is_stackable(feature_map: FeatureMap) -> bool:
+    return isinstance(feature_map, KeptHeadsFeatureMap) and not feature_map.plain.log_logit_scale
 
 
 def _watched(inverse: InverseCurvature, report: Report, expected: int) -> InverseCurvature:

@@ -15,7 +15,7 @@ from engine.directional.interface import (
     logit_tangents,
     logits_of,
 )
-from engine.directional.kept_heads import KeptHeadsFeatureMap
+from engine.directional.kept_heads import KeptHeadsFeatureMap, KeptRows
 
 __all__ = [
     "EncoderFeatureMap",
@@ -24,6 +24,7 @@ __all__ = [
     "Features",
     "HeadsFeatureMap",
     "KeptHeadsFeatureMap",
+    "KeptRows",
     "KnowsPullbackNorms",
     "logit_cotangents",
     "logit_tangents",

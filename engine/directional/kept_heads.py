@@ -32,16 +32,30 @@ class KeptRows:
 
     def tangents(self, rows: Tensor, moved: Tensor) -> Tensor:
         """Derivatives of the unit features of these rows along changes of the head, `[queries, rows, embed_dim]`."""
-        return self._on_sphere(rows, self.inputs[rows] @ moved.transpose(1, 2))
+        some = self.of(rows)
+        return some._on_sphere(some.inputs @ moved.transpose(1, 2))
 
     def pullback(self, rows: Tensor, cotangents: Tensor) -> Tensor:
         """Gradients in the head, `[queries, embed_dim, input_dim]`."""
-        return self._on_sphere(rows, cotangents).transpose(1, 2) @ self.inputs[rows]
+        some = self.of(rows)
+        return some._on_sphere(cotangents).transpose(1, 2) @ some.inputs
 
-    def _on_sphere(self, rows: Tensor, vectors: Tensor) -> Tensor:
+    def of(self, rows: Tensor) -> KeptRows:
+        """Some of them."""
+        return KeptRows(self.inputs[rows], self.unit[rows], self.norm[rows])
+
+    def tangents_of_all(self, moved: Tensor) -> Tensor:
+        """Derivatives of all unit features along one change of the head, `[rows, embed_dim]`."""
+        return self._on_sphere(self.inputs @ moved.T)
+
+    def add_pullback_of_all(self, cotangents: Tensor, total: Tensor) -> None:
+        """Add the gradient in the head of what has these cotangents `[rows, embed_dim]` to a total."""
+        total.addmm_(self._on_sphere(cotangents).T, self.inputs)
+
+    def _on_sphere(self, vectors: Tensor) -> Tensor:
         """(v − unit (unit · v)) / norm: the derivative of normalising, and its own transpose."""
-        unit = self.unit[rows]
-        return torch.addcmul(vectors, unit, (vectors * unit).sum(-1, keepdim=True), value=-1).div_(self.norm[rows])
+        along = (vectors * self.unit).sum(-1, keepdim=True)
+        return torch.addcmul(vectors, self.unit, along, value=-1).div_(self.norm)
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,12 @@ class KeptHeadsFeatureMap:
     def features_and_pullback(self, texts: Tensor, images: Tensor) -> tuple[Features, Callable[[Features], Tensor]]:
         """Features, and `pullback` at the same rows."""
         return self.features(texts, images), partial(self.pullback, texts, images)
+
+    def tangents_and_pullback(
+        self, texts: Tensor, images: Tensor, directions: Tensor
+    ) -> tuple[Features, Callable[[Features], Tensor]]:
+        """`tangents`, and `pullback` at the same rows."""
+        return self.tangents(texts, images, directions), partial(self.pullback, texts, images)
 
     def pullback_tangents(self, texts: Tensor, images: Tensor, cotangents: Features, directions: Tensor) -> Tensor:
         """Derivative of `pullback` of fixed cotangents along each of `directions`, `[queries, parameters]`."""

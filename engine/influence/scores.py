@@ -88,7 +88,7 @@ def segmented_scores(
         bytes_of_scores = COPIES_OF_SCORES * len(segmentations) * num_pairs * directions.element_size()
         most = max(1, KEPT_BYTES // bytes_of_scores) if are_heads else len(directions)  # a pass of encoders is dear
         return _joined(
-            _averaged([role_scores(feature_map, loss, one, some, negative_term) for one in segmentations])
+            averaged([role_scores(feature_map, loss, one, some, negative_term) for one in segmentations])
             for some in directions.split(most)
         )
     keep, most = tangents_in_memory, KEPT_BYTES // bytes_each
@@ -104,7 +104,7 @@ def segmented_scores(
             return _terms(loss, features_of(pairs), of_pairs(pairs), negative_term)
 
         found = [_placed(((batch, terms(batch)) for batch in one.batches), one, some) for one in segmentations]
-        blocks.append(_averaged(found))
+        blocks.append(averaged(found))
     return _joined(blocks)
 
 
@@ -154,7 +154,8 @@ def _joined(blocks: Iterable[SegmentedScores]) -> SegmentedScores:
     return SegmentedScores(mean, torch.cat([b.std for b in blocks]))
 
 
-def _averaged(found: list[RoleTerms]) -> SegmentedScores:
+def averaged(found: list[RoleTerms]) -> SegmentedScores:
+    """The terms of every segmentation, `[queries, pairs]`, as one: NaN where a pair is in no batch."""
     positives = torch.stack([terms.positive for terms in found])
     negatives = torch.stack([terms.negative for terms in found])
     mean = RoleTerms(positives.nanmean(0), negatives.nanmean(0))

@@ -12,10 +12,15 @@ import tiny_models
 import torch
 
 from engine.asking import PredictionQuestion, Traced, check_traceable
+from engine.asking.stacked import StackedGaussNewton, stacked_scores
 from engine.asking.tracer import Tracer
+from engine.batches import BatchSegmentation
 from engine.config import RunConfig
+from engine.contrastive import LOSSES
+from engine.curvature import GaussNewton
 from engine.directional import Features, HeadsFeatureMap, KeptHeadsFeatureMap
 from engine.errors import ConfigError
+from engine.influence.scores import segmented_scores
 from engine.models.interface import Heads
 from engine.pipeline import run
 from engine.runs import RunFolder
@@ -107,6 +112,37 @@ def test_a_query_that_is_none_is_refused(exact_run: RunFolder) -> None:
     for message in ({}, {"query_id": ""}, {"query_id": 7}, {"query_id": None}):
         with pytest.raises(ConfigError, match="query id"):
             PredictionQuestion.from_message(message)
+
+
+@pytest.mark.parametrize("loss", ["clip", "siglip", "dcl"])
+def test_stacked_batches_of_several_sizes_give_the_products_and_scores_of_single_ones(
+    loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.asking.stacked.ROWS", 12)
+    generator, number = torch.Generator().manual_seed(1), {"dtype": torch.float64}
+    heads = Heads(
+        *(torch.randn(5, wide, generator=generator, **number) for wide in (7, 6)), torch.tensor(1.5, **number)
+    )
+    text, image = (torch.randn(40, wide, generator=generator, **number) for wide in (7, 6))
+    plain = HeadsFeatureMap(heads, text, image, chunk_size=9)
+    order = np.random.default_rng(0).permutation(39)  # one pair is in no batch
+    segmentations = [
+        BatchSegmentation(tuple(np.split(order, cuts)), 40) for cuts in ([6, 12, 18, 24, 30, 36], [5, 10, 15, 20, 25])
+    ]
+    direction = torch.randn(1, plain.subset.num_parameters, generator=generator, **number)
+    kept = KeptHeadsFeatureMap.of(plain)
+    single = GaussNewton(plain, LOSSES[loss], segmentations[0], 0.3)
+    together = StackedGaussNewton.of(GaussNewton(kept, LOSSES[loss], segmentations[0], 0.3))
+    assert len(together.stacks) == 4
+    both = torch.cat([direction, direction.flip(1)])
+    torch.testing.assert_close(together.matvec(both), single.matvec(both))
+    expected = segmented_scores(plain, LOSSES[loss], segmentations, direction)
+    found = stacked_scores(kept, LOSSES[loss], segmentations, direction, "exact")
+    for role in ("positive", "negative"):
+        theirs = getattr(expected.mean, role)
+        torch.testing.assert_close(getattr(found.mean, role), theirs, equal_nan=True)
+        assert theirs.isnan().sum() == 1 and theirs.nan_to_num().abs().max() > 1e-3
+    torch.testing.assert_close(found.std, expected.std, equal_nan=True)
 
 
 @pytest.mark.parametrize("with_bias", [False, True])
