@@ -23,7 +23,7 @@ import psutil
 from dashboard.processes import end, engine_command, environment
 from engine.pairs.id_lists import read_pair_ids, write_pair_ids
 from engine.processes import age_seconds, at_work, birth
-from engine.runs import RunFolder, finished_as, storage_errors, write_json
+from engine.runs import RunFolder, finished_as, storage_errors, write_json, write_table
 
 FOLDER = ".questions"
 SETS, IDS = "sets", "ids.csv"
@@ -141,6 +141,16 @@ class TraceQuestion(Question):
     def traces(self) -> pd.DataFrame:
         """Rows like those of the run's traces table. Only of an answered question."""
         return pd.read_parquet(self.answer)
+
+    def keep(self, traces: pd.DataFrame) -> None:
+        """Make `traces` the answer, for a reload and for whoever asks next.
+
+        Raises:
+            StorageError: if the folder of runs cannot be written.
+        """
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_table(self.answer, traces)
 
 
 def what_if_question(

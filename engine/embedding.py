@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,22 +15,20 @@ import torch
 from safetensors.torch import save_file
 
 from engine.config import RunConfig
-from engine.errors import ConfigError, ModelError, PairsError
+from engine.errors import ConfigError, PairsError
+from engine.executors import LocalPasses, Passes
+from engine.feature_shards import check_finite
 from engine.memory import in_chunks_that_fit
 from engine.models import load_model, model_hash, split_spec
 from engine.models.embeddings import GivenFeatures
 from engine.models.lora import adapter_notes
-from engine.pairs import open_picture
+from engine.shard_encoding import EncodeShard, ShardEncoder, shard_encoder
 from engine.sources.encoders import load_encoder
 from engine.study import device_of
 from engine.tiers import parametrization
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from engine.models.interface import DualEncoder
-
-DECODE_THREADS = 4
 
 
 def class_names(config: RunConfig, pairs: pd.DataFrame) -> list[str]:
@@ -55,47 +52,45 @@ def class_names(config: RunConfig, pairs: pd.DataFrame) -> list[str]:
     return names
 
 
-@torch.no_grad()
 def write_features(
-    folder: Path, config: RunConfig, pairs: pd.DataFrame, report: Callable[[int, int], None]
+    folder: Path,
+    config: RunConfig,
+    pairs: pd.DataFrame,
+    report: Callable[[int, int], None],
+    passes: Callable[[torch.device], Passes] | None = None,
 ) -> dict[str, object]:
     """Embed everything and write `image.npy text.npy prompts.npy heads.safetensors classes.json`.
+
+    Pairs are embedded shard by shard, and each finished shard is kept: called again with the folder that a killed
+    process left, this goes on after it, with the same features. Memory does not grow with the number of pairs. The
+    encoders are not compiled (`torch.compile`): pictures and captions are prepared by the processor, which is what a
+    fast GPU waits for.
 
     Args:
         folder: where to write; made here.
         config: model, device, dtype, chunk size, classes, templates.
         pairs: the pairs table.
         report: called with (done, total) pairs.
+        passes: where shards are embedded, over an `EncoderOf` of this folder; None for this process.
 
     Returns:
-        What the record keeps: embedding_seconds (images and captions), notes, num_parameters.
+        What the record keeps: embedding_seconds (of images and captions, a killed process' share estimated), notes.
 
     Raises:
         ModelError: if the model cannot be loaded or gives features that are not finite.
     """
     model = load_for(config)
-    started, cut, notes = time.monotonic(), 0, list(model.notes)
-    classes = class_names(config, pairs)
+    classes, notes = class_names(config, pairs), list(model.notes)
+    encoder = encoder_for(folder, model, config, pairs, lambda done: report(done, len(pairs)))
+    seconds, cut = _write_shards(encoder, report, passes and passes(device_of(config)))
     if isinstance(model, GivenFeatures):
-        image, text = model.features(pairs)
         if classes:
             notes.append("Given features have no text encoder for class prompts: classes are passed over.")
-        classes = []
+        classes, prompts = [], np.empty((0, model.heads.text.shape[1]), encoder.shards.dtype)
     else:
-        image = _embed_images(model, pairs, config.chunk_size, report)
-        text, cut = _embed_texts(model, pairs["caption"].tolist(), config.chunk_size)
-    seconds = time.monotonic() - started
-    prompts = [template.replace("{}", name) for name in classes for template in config.templates]
-    prompt_features = _embed_texts(model, prompts, config.chunk_size)[0] if prompts else text[:0]
-    folder.mkdir(parents=True)
-    for name, array in (("image", image), ("text", text), ("prompts", prompt_features)):
-        if not np.isfinite(array).all():
-            raise ModelError(
-                "finite features",
-                f"NaN or infinity in the {name} features of {config.model}",
-                "The weights are damaged, or overflow in this precision: try --dtype float32 or float64.",
-            )
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        prompts = _embed_prompts(model, config, classes, encoder.shards.dtype)
+    check_finite("prompts", prompts)
+    np.save(folder / "prompts.npy", prompts, allow_pickle=False)
     heads = {name: part.contiguous().cpu() for name, part in model.heads.named().items() if part is not None}
     save_file(heads, folder / "heads.safetensors")
     (folder / "classes.json").write_text(json.dumps(classes, ensure_ascii=False), encoding="utf-8")
@@ -106,6 +101,36 @@ def write_features(
     if cut:
         notes.append(_cut_in_words(cut, model.max_tokens))
     return {"embedding_seconds": seconds, "notes": notes}
+
+
+def encoder_for(
+    folder: Path,
+    model: DualEncoder | GivenFeatures,
+    config: RunConfig,
+    pairs: pd.DataFrame,
+    report: Callable[[int], None] = lambda done: None,
+) -> ShardEncoder:
+    """What fills the shards of a run; rounded products only where encoders are not differentiated afterwards."""
+    return shard_encoder(folder, model, pairs, config.chunk_size, config.tier == "heads", report)
+
+
+def _write_shards(
+    encoder: ShardEncoder, report: Callable[[int, int], None], passes: Passes | None
+) -> tuple[float, int]:
+    """Fill the shards that are not on the disk yet; seconds for all, and how many captions were cut."""
+    shards = encoder.shards
+    shards.prepare()
+    unfinished, started, num_rows = shards.unfinished(), time.monotonic(), 0
+    if passes is None:
+        passes = LocalPasses(encoder)
+    else:  # who gets the next one is not known
+        unfinished = [replace(shard, following=None) for shard in unfinished]
+    for shard, cut in zip(unfinished, passes.mapped(EncodeShard(), unfinished), strict=True):
+        shards.finish(shard, cut)
+        num_rows += shard.stop - shard.first
+        report(shard.stop, shards.num_rows)
+    seconds = time.monotonic() - started
+    return seconds * shards.num_rows / num_rows if num_rows else 0.0, sum(shards.finished().values())
 
 
 def _cut_in_words(cut: int, max_tokens: int) -> str:
@@ -137,46 +162,19 @@ def load_for(config: RunConfig) -> DualEncoder | GivenFeatures:
     return load_model(config.model, device, getattr(torch, config.dtype))
 
 
-def _embed_images(
-    model: DualEncoder, pairs: pd.DataFrame, chunk_size: int, report: Callable[[int, int], None]
-) -> np.ndarray:
-    rows, parts = list(pairs.itertuples(index=False)), []
+@torch.no_grad()
+def _embed_prompts(model: DualEncoder, config: RunConfig, classes: list[str], dtype: np.dtype) -> np.ndarray:
+    """Penultimate features of the prompts, class by class, `[prompts, text_dim]`."""
+    texts = [template.replace("{}", name) for name in classes for template in config.templates]
+    parts = [np.empty((0, model.heads.text.shape[1]), dtype)]
 
-    def encode(part: slice, images: list[Image.Image]) -> None:
-        found = model.penultimate_images(model.prepare_images(images)).cpu().numpy()
-        report(part.stop, len(rows))
-        parts.append(found)  # last: a chunk that fails leaves nothing behind
-
-    in_chunks_that_fit(len(rows), chunk_size, partial(_decoded, rows), encode)
-    return np.concatenate(parts)
-
-
-def _decoded(rows: list[object], first: int, chunk_size: int) -> Iterator[tuple[slice, list[Image.Image]]]:
-    slices = [slice(start, min(start + chunk_size, len(rows))) for start in range(first, len(rows), chunk_size)]
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        waiting = pool.map(_decode, rows[slices[0]])
-        for number, part in enumerate(slices):
-            images = list(waiting)
-            if number + 1 < len(slices):  # decode the next chunk while this one is encoded
-                waiting = pool.map(_decode, rows[slices[number + 1]])
-            yield part, images
-
-
-def _decode(row: object) -> Image.Image:
-    return open_picture(row.images, row.image)
-
-
-def _embed_texts(model: DualEncoder, texts: list[str], chunk_size: int) -> tuple[np.ndarray, int]:
-    parts = []
-
-    def tokenized(first: int, size: int) -> Iterator[tuple[slice, tuple[Any, int]]]:
+    def tokenized(first: int, size: int) -> Iterator[tuple[slice, Any]]:
         for start in range(first, len(texts), size):
             part = slice(start, min(start + size, len(texts)))
-            yield part, model.prepare_texts(texts[part])
+            yield part, model.prepare_texts(texts[part])[0]
 
-    def encode(part: slice, given: tuple[Any, int]) -> None:
-        tokens, too_long = given
-        parts.append((model.penultimate_texts(tokens).cpu().numpy(), too_long))
+    def encode(part: slice, tokens: Any) -> None:
+        parts.append(model.penultimate_texts(tokens).cpu().numpy())
 
-    in_chunks_that_fit(len(texts), chunk_size, tokenized, encode)
-    return np.concatenate([features for features, _ in parts]), sum(too_long for _, too_long in parts)
+    in_chunks_that_fit(len(texts), config.chunk_size, tokenized, encode)
+    return np.concatenate(parts)

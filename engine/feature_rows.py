@@ -11,12 +11,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-ROWS_AT_ONCE = 2**14
+if TYPE_CHECKING:
+    from engine.directional import FeatureMap
+
+ROWS_AT_ONCE = 2**12
 HELD_BYTES = 2**26
 """features smaller than that are simply held"""
 DEVICE_BYTES = 2**31
@@ -54,7 +58,53 @@ class FeatureRows:
         return found.to(self.device, self.dtype, non_blocking=self.device.type == "cuda")
 
 
-Rows = Tensor | FeatureRows
+@dataclass(frozen=True)
+class UnitRows:
+    """Unit features of one side of a feature map, computed for the rows asked for whenever they are."""
+
+    feature_map: FeatureMap
+    kind: str
+    """image or text"""
+    num_rows: int
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self.num_rows
+
+    @property
+    def shape(self) -> torch.Size:
+        """`[rows, embed_dim]`."""
+        return torch.Size((self.num_rows, self[:1].shape[1]))
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        """Unit features of these rows, `[rows, embed_dim]`."""
+        if isinstance(rows, slice):
+            rows = torch.arange(self.num_rows)[rows]
+        texts, images = (rows if self.kind == kind else rows[:0] for kind in ("text", "image"))
+        return getattr(self.feature_map.features(texts, images), self.kind)
+
+
+@dataclass(frozen=True)
+class StackedRows:
+    """The rows of one table below those of another."""
+
+    first: Rows
+    second: Rows
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        """Rows from start to stop, `[rows, dim]`."""
+        start, stop, _ = rows.indices(len(self))
+        here = len(self.first)
+        upper = self.first[slice(min(start, here), min(stop, here))]
+        lower = self.second[slice(max(start, here) - here, max(stop, here) - here)]
+        return torch.cat([upper, lower.to(upper)])
+
+
+Rows = Tensor | FeatureRows | UnitRows | StackedRows
 """a table of features, `[rows, dim]`: indexed by a tensor of positions or a slice it gives rows in memory"""
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.memory import in_chunks_that_fit
 from engine.models.interface import DualEncoder
-from engine.pairs import open_picture
+from engine.pairs import open_picture, reading_order
 
 WORKERS = min(16, os.cpu_count() or 1)
 """threads: decoding and resizing leave the interpreter free"""
@@ -78,7 +78,7 @@ class EncoderInputs(Inputs):
     _tokens: dict[bytes, dict[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_pictures", PicturesAhead(self._pixels, self.kept_bytes))
+        object.__setattr__(self, "_pictures", PicturesAhead(self._pixels, self._place, self.kept_bytes))
 
     def chunks(self, kind: str, rows: Tensor, chunk_size: int) -> Iterator[tuple[slice, Any]]:
         """As `Inputs.chunks`; pictures are prepared a chunk ahead, and tokens kept for the next pass."""
@@ -93,6 +93,9 @@ class EncoderInputs(Inputs):
     def _pixels(self, row: int) -> Tensor:
         """One prepared picture, `[channels, height, width]`."""
         return self.encoder.prepare_images([open_picture(*self.images[row])])[0]
+
+    def _place(self, row: int) -> Any:
+        return reading_order(*self.images[row])
 
     def _tokens_of(self, rows: list[int]) -> dict[str, Tensor]:
         """Tokens of these texts together: how long they are padded depends on who stands with them."""
@@ -114,11 +117,12 @@ class PicturesAhead:
 
     Args:
         prepare: makes the picture of a row, in a worker.
+        place: where a row's picture lies; those of a chunk are read in this order.
         kept_bytes: of pictures that stay.
     """
 
-    def __init__(self, prepare: Callable[[int], Tensor], kept_bytes: int) -> None:
-        self._prepare, self._kept_bytes = prepare, kept_bytes
+    def __init__(self, prepare: Callable[[int], Tensor], place: Callable[[int], Any], kept_bytes: int) -> None:
+        self._prepare, self._place, self._kept_bytes = prepare, place, kept_bytes
         self._kept: dict[int, Tensor] = {}
         self._coming: dict[int, Future[Tensor]] = {}
         self._after: dict[int, list[int]] = {}
@@ -151,6 +155,6 @@ class PicturesAhead:
         return futures
 
     def _ask_for(self, rows: list[int]) -> None:
-        for row in rows:
-            if row not in self._kept and row not in self._coming:
-                self._coming[row] = self._workers.submit(self._prepare, row)
+        missing = {row for row in rows if row not in self._kept and row not in self._coming}
+        for row in sorted(missing, key=self._place):
+            self._coming[row] = self._workers.submit(self._prepare, row)

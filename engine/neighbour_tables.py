@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from engine.feature_rows import UnitRows, chunks_of, kept_aside
 from engine.projection import map_positions
 from engine.runs import RunFolder, finished_as
 from engine.signals.neighbours import NeighbourIndex
@@ -63,15 +64,22 @@ def write_map(run: RunFolder, report: Report) -> None:
 
 
 def training_features(run: RunFolder) -> tuple[np.ndarray, dict[str, Tensor]]:
-    """Ids of the training pairs, and their unit features of each kind, `[pairs, embed_dim]`, in table order."""
+    """Ids of the training pairs, and their unit features of each kind, `[pairs, embed_dim]`, in table order.
+
+    Very many are mapped from a file of their own that is gone when they are.
+    """
     pairs = run.table("pairs", columns=["pair_id", "pair_index", "split"])
     train = pairs[pairs["split"] == "train"]
     positions = torch.tensor(train["pair_index"].to_numpy(copy=True))
-    everyone = torch.arange(len(train))
     source, _ = load_features(run.path / "features", run.config)
+    feature_map = source.pairs(positions)
+    found = {}
     with torch.no_grad():
-        found = source.pairs(positions).features(everyone, everyone)
-    return train["pair_id"].to_numpy(dtype=object), {"image": found.image, "caption": found.text}
+        for kind, side in zip(KINDS, ("image", "text"), strict=True):
+            rows = UnitRows(feature_map, side, len(train))
+            chunks = (rows[part] for part in chunks_of(len(train)))
+            found[kind] = kept_aside(chunks, len(train), rows.shape[1], rows[:0], run.path)
+    return train["pair_id"].to_numpy(dtype=object), found
 
 
 def neighbour_pieces(pair_ids: np.ndarray, features: dict[str, Tensor], report: Report) -> Iterator[pa.Table]:

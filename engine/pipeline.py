@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +27,7 @@ from engine.made_here import remember
 from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
-from engine.pairs.pair_set import REPEATED_COLUMNS
+from engine.pairs.pair_set import write_pairs
 from engine.pairs.seen import remove_unfinished
 from engine.pairs.sources import data_hashes, sources, title_of
 from engine.placement import executor_of
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 Report = Callable[[int, int], None]
 DATA_FIELDS = ("pairs", "validation", "test")
 TABLE_FIELDS = (*DATA_FIELDS, "classes", "batches")
+SOLVES = "solves.part"
+"""the folder of long solves while the steps go on that need them"""
 PATH_FIELDS = (*TABLE_FIELDS, "images", "adapter", "cross_fit")
 
 
@@ -112,6 +115,7 @@ def _run_locked(
                 do(folder, report)
             add_notes(folder, halvings)
             add_cost(folder, file_name.removesuffix(".parquet"), time.monotonic() - started)
+        shutil.rmtree(folder.path / SOLVES, ignore_errors=True)
         folder.update_record(finished_at=now())
     return folder
 
@@ -147,10 +151,8 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
     add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
-    pairs = found.pairs.astype(dict.fromkeys(REPEATED_COLUMNS, "str"))  # every reader gets texts
-    pairs = pairs.assign(**{name: odd[name].to_numpy() for name in odd})
     with finished_as(folder.path / "pairs.parquet") as part:
-        pairs.to_parquet(part, index=False)
+        write_pairs(part, found.pairs, odd)
         remember(part)  # before the table gets its name: a run killed in between would never be known
 
 
@@ -204,19 +206,22 @@ def _left_out(segmentations: list[BatchSegmentation]) -> int:
 
 def _embed(executor: Executor | None, folder: RunFolder, report: Report) -> None:
     from engine.embedding import write_features
+    from engine.executors.subjects import EncoderOf
     from engine.study import device_of
 
     config = folder.config
 
     def embed(part: Path) -> None:
-        found = write_features(part, config, folder.table("pairs"), report)
+        subject = EncoderOf(folder.path.resolve(), part.resolve())
+        passes = None if executor is None else partial(executor.passes, subject)
+        found = write_features(part, config, folder.table("pairs"), report, passes)
         # before the folder gets its name: a run killed in between would never say it
         folder.update_record(
             device=str(device_of(config)), dtype=config.dtype, cost={"embedding_seconds": found["embedding_seconds"]}
         )
         add_notes(folder, found["notes"])
 
-    folder.step("features", embed)
+    folder.step("features", embed, resumable=True)
 
 
 def _predict(executor: Executor | None, folder: RunFolder, report: Report) -> None:
@@ -246,13 +251,16 @@ def _score(executor: Executor | None, folder: RunFolder, report: Report) -> None
     from engine.scoring import scores_tables
     from engine.study import load_features, load_study
 
-    study = load_study(folder, executor)
+    study = load_study(folder, executor, folder.path / SOLVES)
+    folder.update_record(damping=study.damping)  # a process that goes on need not estimate it again
     prompts = load_features(folder.path / "features", folder.config)[0].prompts
     found = scores_tables(study, folder.table("signals"), inputs_of_run(folder), prompts, report)
     used = {id(batch) for batch in curvature_segmentation(study.config, study.segmentations[0]).batches}
     batches = [index for index, batch in enumerate(study.segmentations[0].batches) if id(batch) in used]
+    if len(batches) < len(study.segmentations[0].batches):
+        number = sum(len(study.segmentations[0].batches[index]) for index in batches)
+        add_notes(folder, [f"The curvature is built on {number:,} of {study.segmentations[0].num_pairs:,} pairs."])
     folder.update_record(
-        damping=study.inverse.damping,
         curvature={"name": study.config.curvature, "batches": batches, **dataclasses.asdict(found.solves)},
         num_parameters=study.train.subset.num_parameters,
         derivative=study.source.record,
@@ -262,6 +270,7 @@ def _score(executor: Executor | None, folder: RunFolder, report: Report) -> None
     write_table(folder.path / "disturbs.parquet", found.disturbs)
     write_table(folder.path / "suggestions.parquet", found.suggestions)
     write_table(folder.path / "scores.parquet", found.scores)
+    shutil.rmtree(folder.path / SOLVES, ignore_errors=True)
 
 
 def _rank(folder: RunFolder, report: Report) -> None:
@@ -271,15 +280,16 @@ def _rank(folder: RunFolder, report: Report) -> None:
 
 
 def _trace(executor: Executor | None, folder: RunFolder, report: Report) -> None:
-    from engine.scoring import traces_table
+    from engine.scoring import most_traced, traces_table
     from engine.study import load_study
 
     queries = folder.table("queries")
     wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")["query_id"].tolist()
-    traced = wrong[: folder.config.trace_queries]
+    traced = wrong[: most_traced(folder.config, folder.record["counts"]["train"])]
     if len(traced) < len(wrong):
         add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
-    table, solves = traces_table(load_study(folder, executor), folder.table("scores"), traced, report)
+    study = load_study(folder, executor, folder.path / SOLVES)
+    table, solves = traces_table(study, folder.table("scores"), traced, report)
     if solves is not None:
         folder.update_record(trace_solves=dataclasses.asdict(solves))
     write_table(folder.path / "traces.parquet", table)

@@ -29,7 +29,7 @@ def executor_of(config: RunConfig) -> Iterator[Executor | None]:
         raise ConfigError(
             "the package ray for --executor ray",
             "a Python without it",
-            "Install it with: pip install 'ecif-dashboard[ray]'",
+            "Install it with pip install 'ecif-dashboard[ray]'.",
         )
     from engine.executors.connection import before_ray
 

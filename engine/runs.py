@@ -127,11 +127,11 @@ def _refusal(path: Path, number: int) -> StorageError | None:
 
 
 @contextlib.contextmanager
-def finished_as(path: Path) -> Iterator[Path]:
+def finished_as(path: Path, resumable: bool = False) -> Iterator[Path]:
     """Give a `.part` path to write to; rename it to `path` when the block ends without an error.
 
     What is written reaches the disk before it gets its name, and the name before this returns. After an error nothing
-    half written is left: on a full disk it would only take up room.
+    half written is left: on a full disk it would only take up room. What is `resumable`, a folder, stays for the next.
 
     Raises:
         StorageError: if the disk is full, read-only, or gives no permission.
@@ -140,14 +140,16 @@ def finished_as(path: Path) -> Iterator[Path]:
     with storage_errors(path):
         if path.exists() and not (path.is_file() or path.is_dir()):  # renaming would replace a pipe or a device
             raise StorageError("a file to write", f"{path}, which is a pipe or a device", "Name a file.")
-        _remove(part)  # of a process that was killed
+        if not resumable or part.is_symlink() or not part.is_dir():
+            _remove(part)  # of a process that was killed
         try:
             yield part
             _to_disk(part)
             part.replace(path)
             _to_disk(path.parent, only_itself=True)
         except BaseException:
-            _remove(part, ignore_errors=True)
+            if not resumable:
+                _remove(part, ignore_errors=True)
             raise
 
 
@@ -294,11 +296,11 @@ class RunFolder:
                 f"Delete {path.name} and run again: only that step is repeated.",
             ) from error
 
-    def step(self, name: str, do: Callable[[Path], None]) -> bool:
-        """Write `name` by `do(part_path)` unless it is finished; True if it was done now."""
+    def step(self, name: str, do: Callable[[Path], None], resumable: bool = False) -> bool:
+        """Write `name` by `do(part_path)` unless it is finished; True if it was done now; see `finished_as`."""
         if self.has(name):
             return False
-        with finished_as(self.path / name) as part:
+        with finished_as(self.path / name, resumable) as part:
             do(part)
         return True
 

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from engine.config import RunConfig
 from engine.crossfit.inputs import PairInputs
 from engine.curvature import Solution, SolveStatus
-from engine.directional import Features
+from engine.directional import FeatureMap
+from engine.feature_rows import Rows, UnitRows, chunks_of
 from engine.influence.disturbance import disturbances
 from engine.influence.estimate import Estimate
 from engine.influence.relative import parameter_changes, relative_influence
@@ -39,6 +41,9 @@ TRACE_RANKED_BY = {"positive": "relative_influence_positive", "both": "relative_
 in the batch would have been the same negative: on planted causes the own match finds the culprits far better
 (`ecif evaluate planted` prints both)."""
 
+LEAST_TRACED, TRACED_TIMES_PAIRS = 10, 5_000_000
+"""predictions traced beforehand where pairs are many: at least so many, and no more than this product; 300 for 100,000
+pairs would take longer than all other steps together. Others are traced when they are asked for."""
 DISTURBED_KEPT = 8
 """other pairs kept for each pair in the disturbs table"""
 
@@ -130,8 +135,7 @@ def scores_tables(
     suggestions = suggestions_table(study, signals, inputs, prompts, direction)
     finished("suggestion_seconds", 4)
     train = study.rows("train")
-    everyone = torch.arange(len(train))
-    features = study.train.features(everyone, everyone)
+    image, text = (UnitRows(study.train, kind, len(train)) for kind in ("image", "text"))
     table = pd.DataFrame(
         {
             "pair_id": train["pair_id"].to_numpy(),
@@ -141,15 +145,15 @@ def scores_tables(
             "parameter_change_error": _column(changes.error),
             "self_influence": _column(itself.value),
             "self_influence_error": _column(itself.error),
-            "clip_score": _column(clip_scores(features)),
+            "clip_score": _clip_scores(study.train, len(train)),
             "pair_loss": _column(pair_losses(study.train, study.loss, list(study.segmentations))),
         }
     )
     table = pd.concat([table, _suspicion(table, signals)], axis=1)
     table["lemon"] = signals["lemon"] if "lemon" in signals else float("nan")
-    table["suggested_caption"] = _suggested(suggestions, train, features)
-    table = table.assign(**_copies(train, inputs, features))
-    found_health = health(features.image, features.text)
+    table["suggested_caption"] = _suggested(suggestions, train, image, text)
+    table = table.assign(**_copies(train, inputs, text))
+    found_health = health(image, text)
     finished("table_seconds", 5)
     return Scored(
         table,
@@ -159,6 +163,11 @@ def scores_tables(
         {**asdict(found_health), "words": found_health.words},
         seconds,
     )
+
+
+def most_traced(config: RunConfig, num_pairs: int) -> int:
+    """How many wrong predictions a run of so many training pairs traces beforehand."""
+    return min(config.trace_queries, max(LEAST_TRACED, TRACED_TIMES_PAIRS // num_pairs))
 
 
 def traces_table(
@@ -244,19 +253,25 @@ def _suspicion(scores: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
     return in_sample_suspicion(scores) if cross_fitted.isna().all(axis=None) else cross_fitted
 
 
-def _suggested(suggestions: pd.DataFrame, train: pd.DataFrame, features: Features) -> np.ndarray:
+def _clip_scores(feature_map: FeatureMap, num_pairs: int) -> np.ndarray:
+    everyone = torch.arange(num_pairs)
+    parts = (feature_map.features(everyone[part], everyone[part]) for part in chunks_of(num_pairs))
+    return np.concatenate([_column(clip_scores(some)) for some in parts])
+
+
+def _suggested(suggestions: pd.DataFrame, train: pd.DataFrame, image: Rows, text: Rows) -> np.ndarray:
     """The best suggestion of each pair; where there is none, the other caption with the highest CLIP score."""
-    nearest = pd.Series(suggested_captions(features.image, features.text, train["caption"].tolist()), dtype=object)
+    nearest = pd.Series(suggested_captions(image, text, train["caption"].tolist()), dtype=object)
     best = suggestions[suggestions["rank"] == 1].set_index("pair_id")["caption"]
     found = train["pair_id"].map(best).reset_index(drop=True)
     return found.where(found.notna(), nearest).to_numpy()
 
 
-def _copies(train: pd.DataFrame, inputs: PairInputs, features: Features) -> dict[str, np.ndarray]:
+def _copies(train: pd.DataFrame, inputs: PairInputs, text: Rows) -> dict[str, np.ndarray]:
     """Which pairs show the same picture, by file, hash or features, and how far their captions disagree."""
     matches = feature_matches(inputs.image, train["perceptual_hash"].to_numpy(dtype=object))
     groups = duplicate_groups(train, matches)
-    return {"duplicate_group": groups, "caption_conflict": _column(caption_conflicts(groups, features.text))}
+    return {"duplicate_group": groups, "caption_conflict": caption_conflicts(groups, text)}
 
 
 def _sketched(estimate: Callable[..., tuple[Estimate, Solution]], study: Study, seed: int) -> tuple[Estimate, Solution]:

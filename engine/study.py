@@ -22,7 +22,7 @@ from torch import Tensor
 from engine.batches import BatchSegmentation, read_segmentations
 from engine.config import RunConfig
 from engine.contrastive import LOSSES, ContrastiveLoss
-from engine.curvature import InverseCurvature, inverse_curvature
+from engine.curvature import InverseCurvature, KeptInverse, inverse_curvature
 from engine.directional import FeatureMap
 from engine.errors import ConfigError, RunFolderDamaged
 from engine.executors import Executor, PlacedFeatureMap
@@ -75,6 +75,8 @@ class Study:
     """batches of training pairs"""
     recorded_damping: float | None = None
     """absolute damping of the run, once it is known"""
+    solves: Path | None = None
+    """a folder where long solves are kept for a process that goes on after a kill; None keeps none"""
     place: Callable[[FeatureMap, str], FeatureMap] | None = None
     """puts the feature map of a split where passes over it run; None leaves it in this process"""
 
@@ -114,7 +116,7 @@ class Study:
 
     def moved(self, change: Tensor) -> Study:
         """The same study at θ̂ + `change`, `[parameters]`, in this process alone."""
-        return replace(self, source=self.source.moved(change), place=None)
+        return replace(self, source=self.source.moved(change), solves=None, place=None)
 
     @cached_property
     def inverse(self) -> InverseCurvature:
@@ -122,7 +124,8 @@ class Study:
         config = self.config
         if self.recorded_damping and config.curvature != "datainf":  # whose damping is one number per tensor
             config = replace(config, damping=self.recorded_damping, relative_damping=None)
-        return inverse_curvature(config, self.train, self.segmentations[0], self.like)
+        build = partial(inverse_curvature, config, self.train, self.segmentations[0], self.like)
+        return build() if self.solves is None else KeptInverse(build, self.solves, config.digest())
 
     @property
     def damping(self) -> float:
@@ -138,12 +141,13 @@ class Study:
         return torch.tensor(self.rows(split)["pair_index"].to_numpy(copy=True))
 
 
-def load_study(run: RunFolder, executor: Executor | None = None) -> Study:
+def load_study(run: RunFolder, executor: Executor | None = None, solves: Path | None = None) -> Study:
     """The study of a run whose features are finished.
 
     Args:
         run: the run folder.
         executor: where passes over its pairs run; None for this process.
+        solves: a folder where long solves are kept; None keeps none.
 
     Raises:
         RunFolderPartial: if the features are not finished.
@@ -158,7 +162,7 @@ def load_study(run: RunFolder, executor: Executor | None = None) -> Study:
         prompts = [template.replace("{}", name) for name in classes for template in config.templates]
         source = load_encoder_source(config, pairs, prompts, _unit_features(found), device_of(config))
     place = None if executor is None else partial(_placed, executor, run.path, device_of(config))
-    return Study(config, pairs, classes, source, tuple(segmentations), run.record.get("damping"), place)
+    return Study(config, pairs, classes, source, tuple(segmentations), run.record.get("damping"), solves, place)
 
 
 def _placed(executor: Executor, run: Path, device: torch.device, here: FeatureMap, split: str) -> PlacedFeatureMap:

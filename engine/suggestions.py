@@ -22,6 +22,7 @@ from torch import Tensor
 from engine.crossfit.fitting_captions import distinct_captions, fitting_captions
 from engine.crossfit.inputs import PairInputs
 from engine.directional import FeatureMap
+from engine.feature_rows import StackedRows, chosen
 from engine.influence.replacement import replacement_effects
 from engine.signals.reasons import ODD
 from engine.study import Study
@@ -66,9 +67,9 @@ def suggestions_table(
     number = {text: row for row, text in enumerate(texts)}
     found = fitting_captions(
         inputs,
-        torch.cat([inputs.text[own_rows.to(device)], prompts[prompt_rows.to(prompts.device)].to(device)]),
+        StackedRows(chosen(inputs.text, own_rows), prompts[prompt_rows.to(prompts.device)]),
         torch.tensor([number.get(one, -1) for one in inputs.captions], device=device),
-        torch.as_tensor(1.0 - signals["p_wrong"].to_numpy()).to(inputs.text),
+        torch.as_tensor(1.0 - signals["p_wrong"].to_numpy()).to(device, inputs.text.dtype),
         pairs,
         KEPT,
         config.seed,
@@ -77,14 +78,14 @@ def suggestions_table(
     effect = _effects(study, direction, pairs, found.candidates, own_rows, prompt_rows)
     fit, candidates = found.fit.cpu().numpy(), found.candidates.cpu().numpy()
     rows, columns = np.isfinite(fit).nonzero()
-    chosen = candidates[rows, columns]
+    best = candidates[rows, columns]
     values = (
         train["pair_id"].to_numpy()[asked][rows],
         columns + 1,
-        texts[chosen],
+        texts[best],
         fit[rows, columns].astype(float),
         effect[rows, columns].astype(float),
-        np.where(chosen >= len(captions), PROMPT, CAPTION).astype(object),
+        np.where(best >= len(captions), PROMPT, CAPTION).astype(object),
     )
     return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
 

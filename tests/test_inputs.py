@@ -39,7 +39,7 @@ def shown(pixels: Tensor) -> list[int]:
 @pytest.mark.parametrize("kept_bytes", [0, 2 * ONE_PICTURE, 100 * ONE_PICTURE])
 def test_every_chunk_shows_the_pictures_of_its_rows_whatever_is_kept(kept_bytes: int) -> None:
     pictures = Pictures()
-    ahead = PicturesAhead(pictures, kept_bytes)
+    ahead = PicturesAhead(pictures, int, kept_bytes)
     chunks = [[3, 1, 3], [0, 5], [4]]
     for _ in range(3):
         assert [shown(pixels) for pixels in ahead.of(chunks)] == chunks
@@ -49,7 +49,7 @@ def test_every_chunk_shows_the_pictures_of_its_rows_whatever_is_kept(kept_bytes:
 
 def test_the_next_chunk_is_prepared_while_one_is_worked_on() -> None:
     pictures = Pictures()
-    found = PicturesAhead(pictures, 0).of([[0, 1], [2, 3], [4, 5]])
+    found = PicturesAhead(pictures, int, 0).of([[0, 1], [2, 3], [4, 5]])
     next(found)
     pictures.wait_for({0, 1, 2, 3})
     assert not {4, 5} & set(pictures.prepared)
@@ -57,7 +57,7 @@ def test_the_next_chunk_is_prepared_while_one_is_worked_on() -> None:
 
 def test_a_second_pass_is_ahead_from_one_batch_to_the_next() -> None:
     pictures = Pictures()
-    ahead = PicturesAhead(pictures, 0)
+    ahead = PicturesAhead(pictures, int, 0)
     for batch in ([0, 1], [2, 3]):
         assert [shown(pixels) for pixels in ahead.of([batch])] == [batch]
     pictures.wait_for({0, 1, 2, 3})
@@ -67,7 +67,7 @@ def test_a_second_pass_is_ahead_from_one_batch_to_the_next() -> None:
 
 
 def test_a_picture_that_cannot_be_read_fails_where_it_is_asked_for_and_nowhere_else() -> None:
-    ahead = PicturesAhead(Pictures(), 0)
+    ahead = PicturesAhead(Pictures(), int, 0)
     found = ahead.of([[0], [-1]])
     assert shown(next(found)) == [0]
     with pytest.raises(OSError, match="no picture -1"):

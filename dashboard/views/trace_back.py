@@ -1,37 +1,14 @@
 """Trace-back: the training pairs behind one prediction, and what it would be without them."""
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import cache, wording
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.culprit_effect import culprit_effect
 from dashboard.components.prediction_facts import prediction_facts
-from dashboard.components.question import answered
 from dashboard.components.trace_sides import trace_sides
-from dashboard.places import is_local
-from dashboard.questions import trace_question
+from dashboard.components.traced_now import traces_of
 from dashboard.state import Key
-from engine.runs import RunFolder
-
-
-def traces_of(run: RunFolder, query_id: str) -> pd.DataFrame:
-    """The stored pairs behind a prediction, or those that were computed from this page; ends the page without any."""
-    traces = cache.table(run, "traces")
-    stored = traces[traces["query_id"] == query_id]
-    if len(stored):
-        return stored
-    question = trace_question(run, query_id)
-    if question.is_answered:
-        return question.traces
-    empty("No trace stored for this prediction", "A run traces its surest wrong predictions; any other can be traced "
-          + ("now." if is_local() else "in the terminal: `ecif trace RUN --query ID`."),
-          ":material/account_tree:")  # fmt: skip
-    if is_local():
-        answered(question, "Trace this prediction", "Finding the pairs behind it …", key="trace",
-                 icon=":material/account_tree:", is_main=True)  # fmt: skip
-    st.stop()
-
 
 run = run_or_stop()
 queries = cache.table(run, "queries")
@@ -53,7 +30,8 @@ header(
 facts, effect = st.columns([5, 6], gap="medium")
 with facts:
     prediction_facts(run, query)
-traces = traces_of(run, query_id)
+with effect:
+    traces = traces_of(run, query_id)
 ranked = trace_sides(run, query, traces)
 with effect:
     culprit_effect(run, query, ranked, traces)

@@ -1,4 +1,4 @@
-"""Which runs can be asked about a picture of one's own. No torch."""
+"""Which runs can be asked about a picture of one's own or about any prediction, in seconds. No torch."""
 
 from __future__ import annotations
 
@@ -22,13 +22,31 @@ def check_askable(run: RunFolder) -> None:
             f"features given without an encoder ({config.model})",
             "Run again with --model naming the encoder that made them.",
         )
-    if config.tier != "heads":
+    check_traceable(run)
+
+
+def check_traceable(run: RunFolder) -> None:
+    """Refuse a run whose predictions cannot be traced in seconds. Given features are enough.
+
+    Raises:
+        ConfigError: if the run studies more than the heads.
+    """
+    if run.config.tier != "heads":
         raise ConfigError(
             "a run with --tier heads",
-            f"--tier {config.tier}",
+            f"--tier {run.config.tier}",
             "Only the heads answer in seconds: every question would pass all training pairs through the encoders. "
             "Run the same model with --tier heads beside it.",
         )
+
+
+def trace_seconds(run: RunFolder) -> float | None:
+    """What the run took for the influence of all pairs on one query; None if it does not tell.
+
+    A trace takes about as long: a gradient, a solve, a pass over the training pairs. Loading comes on top.
+    """
+    seconds = run.record.get("cost", {}).get("scoring_seconds")
+    return float(seconds) if isinstance(seconds, int | float) else None
 
 
 def classes_of(run: RunFolder) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from torch import Tensor
 from engine.asking.answer import Answer, Explanation, Fit
 from engine.asking.askable import check_askable
 from engine.asking.question import MAX_PICTURE_PIXELS, Question, read_picture
+from engine.asking.tracer import Tracer
 from engine.config import LEAST_PAIRS
 from engine.directional import Features, HeadsFeatureMap
 from engine.embedding import load_for
@@ -37,7 +38,7 @@ from engine.queries import class_logits, classification_gradients, retrieval_gra
 from engine.runs import RunFolder
 from engine.scoring import both_sides, influence_of
 from engine.sources import HeadsSource
-from engine.study import Study, load_study
+from engine.study import Study
 
 Report = Callable[[str], None]
 STEPS = ("embedding", "tracing")
@@ -77,8 +78,12 @@ class Asker:
     load_seconds: float
 
     @classmethod
-    def open(cls, run: RunFolder) -> Asker:
+    def open(cls, run: RunFolder, tracer: Tracer | None = None) -> Asker:
         """Load model, features and curvature of a run.
+
+        Args:
+            run: that is asked.
+            tracer: of the run, where its features and curvature are loaded already.
 
         Raises:
             ConfigError: if the run studies more than the heads, or its features were given without an encoder.
@@ -87,16 +92,15 @@ class Asker:
         """
         started, config = time.monotonic(), run.config
         check_askable(run)
-        scores = run.table("scores", ["pair_id", "parameter_change"])
+        tracer = tracer or Tracer.open(run)
         if model_hash(config.model, config.adapter) != run.record["hashes"]["model"]:
             raise ModelError(
                 "the model that the run was computed with",
                 f"another one at {config.model}",
                 "Put it back, or run again with the model as it is now.",
             )
-        study = load_study(run)
-        study.inverse  # noqa: B018 - built now, so that the first question does not wait for it
-        return cls(study, study.source, load_for(config), scores, time.monotonic() - started)
+        study = tracer.study
+        return cls(study, study.source, load_for(config), tracer.scores, time.monotonic() - started)
 
     @torch.no_grad()
     def answer(self, question: Question, report: Report = lambda step: None) -> Answer:

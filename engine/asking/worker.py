@@ -1,8 +1,11 @@
 """A process that answers questions about one run: `python -m engine.asking.worker RUN`, JSON lines over its pipes.
 
-In: `{"id": N, "picture": base64, "caption": …, "label": …, "top": …}`, one question at a time. Out, in this order: one
-line `{"state": "ready"}` or `{"failed": sentence}`; for each question lines `{"id": N, "step": …}`, then `{"id": N,
-"answer": …}` or `{"id": N, "error": sentence}`.
+In, one question at a time: about a prediction `{"id": N, "query_id": …}`; about a picture `{"id": N, "picture":
+base64, "caption": …, "label": …, "top": …}`, or `{"id": N, "load": true}`, which has the model loaded ahead of one.
+Out, in this order: one line `{"state": "ready"}` or `{"failed": sentence}`; for each question lines `{"id": N, "step":
+…, "done": …, "expected": …}`, then `{"id": N, "answer": …}` or `{"id": N, "error": sentence}`.
+
+Features and curvature of the run are loaded at the start; the model, which only pictures need, for the first of them.
 
 It ends with status 0 when its input is closed, which happens too when the process that started it dies, and after some
 minutes without a question. It writes no files.
@@ -19,7 +22,6 @@ import threading
 import traceback
 from typing import IO, Any
 
-from engine.asking.question import Question
 from engine.cli import ENVIRONMENT
 from engine.errors import EcifError
 from engine.pairs import RejectedImage
@@ -40,9 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     try:
-        from engine.asking.asker import Asker
+        from engine.asking.answering import Answering
 
-        asker = Asker.open(RunFolder.open(options.run))
+        answering = Answering(RunFolder.open(options.run))
     except EcifError as error:
         _say(replies, failed=str(error))
         return 1
@@ -54,18 +56,17 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if line is None:
             return 0
-        _answer(asker, line, replies)
+        _answer(answering, line, replies)
 
 
-def _answer(asker: Any, line: str, replies: IO[str]) -> None:
+def _answer(answering: Any, line: str, replies: IO[str]) -> None:
     """One question; whatever goes wrong with it is its answer, and the next one is served."""
     number = None
     try:
         message = json.loads(line)
         number = message.pop("id")
-        question = Question.from_message(message)
-        answer = asker.answer(question, lambda step: _say(replies, id=number, step=step))
-        _say(replies, id=number, answer=answer.to_message())
+        answer = answering.answer(message, lambda **step: _say(replies, id=number, **step))
+        _say(replies, id=number, answer=answer)
     except RejectedImage as error:
         _say(replies, id=number, error=error.reason)
     except EcifError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,60 @@ def gradients_pair_by_pair(towers: EncoderTowers, batch: Tensor, num_pairs: int,
     Returns:
         `[num_pairs, parameters]`.
     """
+    leaves, logits = _leaves_and_logits(towers, batch)
+    rows, once = [], logits() if shared else None
+    for number in range(num_pairs):
+        found = logits() if once is None else once
+        rest = torch.arange(len(batch), device=found.device) != number
+        removed = LOSS.pair_losses(found).sum() - LOSS.pair_losses(found[rest][:, rest]).sum()
+        grads = torch.autograd.grad(removed, list(leaves.values()), retain_graph=shared)
+        rows.append(torch.cat([grad.flatten() for grad in grads]))
+    return torch.stack(rows)
+
+
+def loss_gradients(towers: EncoderTowers, batch: Tensor, apart: bool) -> Tensor:
+    """Gradients of the batch loss, by one backward pass, or of every pair's own loss in it, by one each.
+
+    Args:
+        towers: the model.
+        batch: its pairs.
+        apart: every pair's own.
+
+    Returns:
+        `[1 or pairs, parameters]`.
+    """
+    leaves, logits = _leaves_and_logits(towers, batch)
+    losses = LOSS.pair_losses(logits())
+    rows = []
+    for loss in losses if apart else losses.sum()[None]:
+        grads = torch.autograd.grad(loss, list(leaves.values()), retain_graph=apart)
+        rows.append(torch.cat([grad.flatten() for grad in grads]))
+    return torch.stack(rows)
+
+
+def gauss_newton_rows(towers: EncoderTowers, batch: Tensor) -> Tensor:
+    """A with AᵀA = Jᵀ H J of one batch: its logits' Jacobian, one backward pass per logit, times the root of H.
+
+    Args:
+        towers: the model.
+        batch: its pairs.
+
+    Returns:
+        `[pairs², parameters]`.
+    """
+    leaves, logits = _leaves_and_logits(towers, batch)
+    found, rows = logits(), []
+    for logit in found.flatten():
+        grads = torch.autograd.grad(logit, list(leaves.values()), retain_graph=True)
+        rows.append(torch.cat([grad.flatten() for grad in grads]))
+    shape = found.shape
+    curved = torch.func.hessian(lambda flat: LOSS.pair_losses(flat.reshape(shape)).sum())(found.detach().flatten())
+    values, vectors = torch.linalg.eigh(curved)
+    return values.clamp(min=0).sqrt()[:, None] * (vectors.T @ torch.stack(rows))
+
+
+def _leaves_and_logits(towers: EncoderTowers, batch: Tensor) -> tuple[dict[str, Tensor], Callable[[], Tensor]]:
+    """The studied parameters with gradients, and the logits of a batch as plain autograd sees them."""
     leaves = {name: part.detach().requires_grad_() for name, part in towers.parameters.items()}
     scale = towers.temperature["log_logit_scale"].exp()
 
@@ -34,14 +90,7 @@ def gradients_pair_by_pair(towers: EncoderTowers, batch: Tensor, num_pairs: int,
             features[kind] = embed(towers.inputs.encoder, towers.parametrization, kind, inputs, leaves)
         return scale * features["text"] @ features["image"].T
 
-    rows, once = [], logits() if shared else None
-    for number in range(num_pairs):
-        found = logits() if once is None else once
-        rest = torch.arange(len(batch), device=found.device) != number
-        removed = LOSS.pair_losses(found).sum() - LOSS.pair_losses(found[rest][:, rest]).sum()
-        grads = torch.autograd.grad(removed, list(leaves.values()), retain_graph=shared)
-        rows.append(torch.cat([grad.flatten() for grad in grads]))
-    return torch.stack(rows)
+    return leaves, logits
 
 
 def datainf_pair_by_pair(feature_map: HeadsFeatureMap, batch: Tensor, query: Tensor) -> Tensor:

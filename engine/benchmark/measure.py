@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import platform
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
 
 from engine.benchmark.baselines import datainf_pair_by_pair, gradients_pair_by_pair
+from engine.benchmark.clock import REPEATS, fastest_seconds, machine_name
 from engine.benchmark.setting import Setting
-from engine.contrastive import ClipLoss
+from engine.benchmark.work import LOSS, embed_all, gradient, random_directions, score
 from engine.curvature import GaussNewton, inverse_curvature
-from engine.directional import FeatureMap
-from engine.influence.scores import segmented_scores
-from engine.objective import summed_loss
 
-LOSS = ClipLoss()
-REPEATS = 3
 PAIRS_PER_PAIR_WAY = 4
 """pairs whose removal is differentiated one by one; the rest is extrapolated"""
 
@@ -66,7 +59,7 @@ def run_benchmark(
 
     def time_plain() -> None:
         report("plain embedding pass")
-        plain.append(_seconds(setting, lambda: _embed_all(setting.feature_map(tiers[0]))))
+        plain.append(_seconds(setting, lambda: embed_all(setting.feature_map(tiers[0]))))
 
     def add(what: str, tier: str, seconds: float, note: str = "") -> None:
         timed.append((what, tier, seconds, note))
@@ -94,19 +87,19 @@ Add = Callable[..., None]
 def _encoder_rows(setting: Setting, tier: str, num_queries: int, add: Add, report: Callable[[str], None]) -> None:
     for way, name in (("forward", "forward-mode"), ("central", "central differences")):
         feature_map = setting.feature_map(tier, way)
-        _embed_all(feature_map)  # a run has them from its embedding step
+        embed_all(feature_map)  # a run has them from its embedding step
         for count in (1, num_queries):
             report(f"{tier}: scores of all pairs for {count}, {name}")
-            directions = _directions(feature_map, count)
-            seconds = _seconds(setting, lambda m=feature_map, d=directions: _score(setting, m, d))
+            directions = random_directions(feature_map, count)
+            seconds = _seconds(setting, lambda m=feature_map, d=directions: score(setting, m, d))
             words = "scores of all pairs, one query" if count == 1 else f"the same, per query of {count}"
             add(f"{words}, {name}", tier, seconds / count)
     feature_map = setting.feature_map(tier)
-    _embed_all(feature_map)
+    embed_all(feature_map)
     report(f"{tier}: gradient, curvature product")
-    add("gradient of a loss over all pairs", tier, _seconds(setting, lambda: _gradient(setting, feature_map)))
+    add("gradient of a loss over all pairs", tier, _seconds(setting, lambda: gradient(setting, feature_map)))
     operator = GaussNewton(feature_map, LOSS, setting.segmentation)
-    one = _directions(feature_map, 1)
+    one = random_directions(feature_map, 1)
     add("one Gauss–Newton product over all pairs", tier, _seconds(setting, lambda: operator.matvec(one)))
     report(f"{tier}: one backward pass per pair through its batch")
     batch = torch.as_tensor(setting.segmentation.batches[0])
@@ -123,13 +116,13 @@ def _heads_rows(setting: Setting, num_queries: int, add: Add, report: Callable[[
     report("heads")
     feature_map = setting.heads_map()
     for count in (1, num_queries):
-        directions = _directions(feature_map, count)
-        seconds = _seconds(setting, lambda d=directions: _score(setting, feature_map, d))
+        directions = random_directions(feature_map, count)
+        seconds = _seconds(setting, lambda d=directions: score(setting, feature_map, d))
         words = "scores of all pairs, one query" if count == 1 else f"the same, per query of {count}"
         add(words, "heads", seconds / count)
     config = replace(setting.config, curvature="datainf", damping=None, relative_damping=None)
     like = feature_map.heads.text.new_zeros(feature_map.subset.num_parameters)
-    query = _directions(feature_map, 1)
+    query = random_directions(feature_map, 1)
     report("heads: DataInf")
     ours = _seconds(setting, lambda: inverse_curvature(config, feature_map, setting.segmentation, like).solve(query))
     add("DataInf, built and applied to one query", "heads", ours)
@@ -143,48 +136,5 @@ def _heads_rows(setting: Setting, num_queries: int, add: Add, report: Callable[[
     add("DataInf from one gradient per pair", "heads", direct, note)
 
 
-def _embed_all(feature_map: FeatureMap) -> None:
-    feature_map.towers.cache.known.clear()
-    pairs = torch.arange(len(feature_map.text_rows))
-    feature_map.features(pairs, pairs)
-
-
-def _score(setting: Setting, feature_map: FeatureMap, directions: Tensor) -> None:
-    segmented_scores(feature_map, LOSS, [setting.segmentation], directions)
-
-
-def _gradient(setting: Setting, feature_map: FeatureMap) -> None:
-    summed_loss(feature_map, LOSS, setting.segmentation.batches)
-
-
-def _directions(feature_map: FeatureMap, count: int) -> Tensor:
-    pairs = torch.arange(2)
-    like = feature_map.features(pairs, pairs).text
-    shape = (count, feature_map.subset.num_parameters)
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).to(like)
-
-
 def _seconds(setting: Setting, do: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Seconds of the fastest of a few calls, after one to warm up: what others do on the machine only adds."""
-    device = setting.inputs.pixels.device
-    do()
-    times = []
-    for _ in range(repeats):
-        _wait_for(device)
-        started = time.perf_counter()
-        do()
-        _wait_for(device)
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
-def _wait_for(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def machine_name(device: torch.device) -> str:
-    """The accelerator, or the processor and its threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    return fastest_seconds(do, setting.inputs.pixels.device, repeats)

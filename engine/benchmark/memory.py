@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 
 import torch
 
+from engine.benchmark.clock import peak_bytes
 from engine.benchmark.setting import setting
 from engine.config import RunConfig
 from engine.contrastive import ClipLoss
@@ -25,7 +24,4 @@ def _score(config: RunConfig, num_pairs: int, device: str) -> int:
     feature_map = given.feature_map("lora")
     direction = torch.ones(1, feature_map.subset.num_parameters).to(given.inputs.pixels)
     role_scores(feature_map, ClipLoss(), given.segmentation, direction)
-    if direction.is_cuda:
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes on Linux
+    return peak_bytes(direction.device)

@@ -32,18 +32,24 @@ PICTURES = 64
 
 
 @dataclass(frozen=True)
-class NoiseInputs(Inputs):
-    """Pairs of noise, prepared once and held in memory, so that no time goes into reading."""
+class HeldInputs(Inputs):
+    """Pairs that were prepared once and are held in memory, so that no time goes into reading."""
 
     encoder: DualEncoder
     pixels: Tensor
     """`[pictures, channels, height, width]`; row r shows picture r modulo their number"""
-    texts: list[str]
+    tokens: dict[str, Tensor]
+    """what the encoder makes of all texts, each `[texts, …]`"""
+
+    @property
+    def texts(self) -> range:
+        """One row per text."""
+        return range(len(next(iter(self.tokens.values()))))
 
     @property
     def images(self) -> range:
-        """One row per image."""
-        return range(len(self.texts))
+        """One row per image; as many as texts."""
+        return self.texts
 
     def chunks(self, kind: str, rows: Tensor, chunk_size: int) -> Iterator[tuple[slice, Any]]:
         """As `Inputs.chunks`."""
@@ -53,7 +59,7 @@ class NoiseInputs(Inputs):
             if kind == "image":
                 yield part, self.pixels[some % len(self.pixels)]
             else:
-                yield part, self.encoder.prepare_texts([self.texts[row] for row in some.tolist()])[0]
+                yield part, {name: tokens[some] for name, tokens in self.tokens.items()}
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Setting:
 
     config: RunConfig
     encoder: DualEncoder
-    inputs: NoiseInputs
+    inputs: HeldInputs
     segmentation: BatchSegmentation
 
     @property
@@ -95,12 +101,13 @@ class Setting:
         return EncoderFeatureMap(self.towers(tier, way), self.pairs, self.pairs)
 
     @torch.no_grad()
-    def heads_map(self) -> HeadsFeatureMap:
-        """Cached penultimate features of all pairs."""
+    def heads_map(self, rows: Tensor | None = None) -> HeadsFeatureMap:
+        """Cached penultimate features of all pairs, or of these rows of the inputs."""
+        rows = self.pairs if rows is None else rows
         parts: dict[str, list[Tensor]] = {"image": [], "text": []}
         for kind, found in parts.items():
             tower = self.encoder.penultimate_images if kind == "image" else self.encoder.penultimate_texts
-            found += [tower(chunk) for _, chunk in self.inputs.chunks(kind, self.pairs, self.config.chunk_size)]
+            found += [tower(chunk) for _, chunk in self.inputs.chunks(kind, rows, self.config.chunk_size)]
         return HeadsFeatureMap(
             self.encoder.heads, torch.cat(parts["text"]), torch.cat(parts["image"]), False, self.config.chunk_size
         )
@@ -120,7 +127,8 @@ def setting(config: RunConfig, num_pairs: int, device: torch.device) -> Setting:
     pixels = torch.randn(min(num_pairs, PICTURES), *one.shape[1:], generator=noise).to(one)
     texts = [" ".join(generator.choice(WORDS, CAPTION_WORDS)) for _ in range(num_pairs)]
     segmentation = BatchSegmentation(tuple(consecutive_batches(num_pairs, config.batch_size)), num_pairs)
-    return Setting(config, encoder, NoiseInputs(encoder, pixels, texts), segmentation)
+    tokens, _ = encoder.prepare_texts(texts)
+    return Setting(config, encoder, HeldInputs(encoder, pixels, tokens), segmentation)
 
 
 def _noisy_adapter(encoder: DualEncoder, seed: int) -> Any:

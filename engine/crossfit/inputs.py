@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from engine.errors import RunFolderPartial
+from engine.feature_rows import Rows, chosen
 from engine.models.interface import Heads
 from engine.runs import RunFolder
 from engine.sources import HeadsSource
@@ -20,9 +20,9 @@ from engine.study import load_features
 class PairInputs:
     """The pairs of one split in table order; every array has one row per pair."""
 
-    image: Tensor
-    """penultimate image features, `[pairs, image_dim]`"""
-    text: Tensor
+    image: Rows
+    """penultimate image features, `[pairs, image_dim]`, perhaps mapped"""
+    text: Rows
     """penultimate text features, `[pairs, text_dim]`"""
     caption_ids: np.ndarray
     """integers `[pairs]`: pairs with equal captions share one; comparable between splits"""
@@ -47,7 +47,7 @@ class PairInputs:
         """The same pictures with the captions (and their labels) of the pairs at `positions`, `[pairs]`."""
         return replace(
             self,
-            text=self.text[torch.as_tensor(positions, device=self.text.device)],
+            text=chosen(self.text, torch.as_tensor(positions)),
             caption_ids=self.caption_ids[positions],
             labels=self.labels[positions],
             captions=tuple(self.captions[one] for one in positions),
@@ -82,10 +82,10 @@ def inputs_of(source: HeadsSource, classes: tuple[str, ...], pairs: pd.DataFrame
 
     def of_split(split: str, validation: PairInputs | None) -> PairInputs:
         rows = np.flatnonzero(pairs["split"] == split)
-        where = torch.as_tensor(pairs["pair_index"].to_numpy()[rows], device=source.image.device)
+        where = torch.as_tensor(pairs["pair_index"].to_numpy()[rows])
         return PairInputs(
-            source.image[where], source.text[where], caption_ids[rows], image_ids[rows], labels[rows], len(names),
-            tuple(pairs["caption"].iloc[rows]), validation, source.heads,
+            chosen(source.image, where), chosen(source.text, where), caption_ids[rows], image_ids[rows], labels[rows],
+            len(names), tuple(pairs["caption"].iloc[rows]), validation, source.heads,
         )  # fmt: skip
 
     held_out = of_split("validation", None)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from engine.crossfit.inputs import PairInputs
 from engine.crossfit.spaces import Similarities
 from engine.directional import Features, HeadsFeatureMap
+from engine.feature_rows import chunks_of
 from engine.signals import clip_scores
 
 LEAST_VALIDATION = 50
@@ -23,25 +25,27 @@ ERRORS = 2.0
 the larger of this advantage and so many standard errors"""
 
 
-def trusted_similarity(inputs: PairInputs) -> Similarities | None:
-    """`model_similarity`; None if the model has learned the pairs, or with too few validation pairs to tell."""
+def may_testify(inputs: PairInputs) -> bool:
+    """Whether the model has not learned the pairs; false with too few validation pairs to tell."""
     held_out = inputs.validation
     if held_out is None or len(held_out) < LEAST_VALIDATION:
-        return None
-    features = _unit_features(inputs)
-    scores = torch.cat([clip_scores(features), clip_scores(_unit_features(held_out))]).cpu().numpy()
+        return False
+    scores = torch.cat([_clip_scores(inputs), _clip_scores(held_out)]).cpu().numpy()
     error = np.sqrt((len(scores) + 1) / (12 * len(inputs) * len(held_out)))  # of Mann and Whitney's statistic
-    if roc_auc_score(np.arange(len(scores)) < len(inputs), scores) > 0.5 + max(MOST_ADVANTAGE, ERRORS * error):
-        return None
-    return model_similarity(inputs)
+    advantage = roc_auc_score(np.arange(len(scores)) < len(inputs), scores) - 0.5
+    return bool(advantage <= max(MOST_ADVANTAGE, ERRORS * error))
 
 
-def model_similarity(inputs: PairInputs) -> Similarities:
-    """Cosine of the images and captions at given positions by the model itself."""
-    features = _unit_features(inputs)
+def model_similarity(inputs: PairInputs, pairs: Tensor) -> Similarities:
+    """Cosine by the model itself of images and captions at given places among `pairs`, which are positions."""
+    features = _unit_features(inputs, pairs)
     return lambda images, texts: (features.image[images] * features.text[texts]).sum(1)
 
 
-def _unit_features(inputs: PairInputs) -> Features:
+def _clip_scores(inputs: PairInputs) -> Tensor:
     everyone = torch.arange(len(inputs))
-    return HeadsFeatureMap(inputs.heads, inputs.text, inputs.image).features(everyone, everyone)
+    return torch.cat([clip_scores(_unit_features(inputs, everyone[part])) for part in chunks_of(len(inputs))])
+
+
+def _unit_features(inputs: PairInputs, pairs: Tensor) -> Features:
+    return HeadsFeatureMap(inputs.heads, inputs.text, inputs.image).features(pairs, pairs)

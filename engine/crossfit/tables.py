@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,10 +101,12 @@ def _one_seed(
     """What one seed found, from its finished file where there is one."""
     path, facts_path = folder / f"seed-{seed}.parquet", folder / f"seed-{seed}.json"
     if not path.exists():
-        found = cross_fit(inputs, options, seed, report, inputs_of_fold)
+        parts = folder / f"seed-{seed}"
+        found = cross_fit(inputs, options, seed, report, inputs_of_fold, parts)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(facts_path, _facts(found, seed))
         write_table(path, seed_table(found))  # last: its name says that the seed is finished
+        shutil.rmtree(parts, ignore_errors=True)
     try:
         return pd.read_parquet(path), json.loads(facts_path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -12,9 +12,9 @@ Cost: one gradient per cluster, and directional passes for 1 + clusters + sketch
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -25,7 +25,7 @@ from engine.contrastive import ClipLoss
 from engine.crossfit.canonical import CanonicalHeads
 from engine.crossfit.inputs import PairInputs
 from engine.curvature.inverse import IdentityCurvature
-from engine.directional import Features, HeadsFeatureMap
+from engine.directional import HeadsFeatureMap
 from engine.influence.relative import parameter_changes, relative_influence
 from engine.influence.scores import segmented_scores
 from engine.models.interface import Heads
@@ -36,7 +36,8 @@ SKETCHES = 16
 CLUSTERS = 8
 SHARPNESS = 5.0
 """of the weights of clusters: exp(sharpness × cosine)"""
-LEAST_VALIDATION = 16 * CLUSTERS
+LEAST_VALIDATION, MOST_VALIDATION = 16 * CLUSTERS, 10_000
+"""validation pairs that are asked; more would not make their mean any surer than scores are"""
 SIGNS = {
     "unseen_influence": -1,
     "unseen_influence_positive": -1,
@@ -48,45 +49,69 @@ SIGNS = {
 """columns and the sign that makes higher mean more suspect"""
 
 
-def unseen_influence(
-    inputs: PairInputs, rows: Tensor, heads: CanonicalHeads, logit_scale: float, seed: int
-) -> pd.DataFrame:
-    """Influence of the pairs at `rows`, which `heads` have not seen.
+@dataclass(frozen=True)
+class ValidationQueries:
+    """What is asked at one fold's heads: the mean loss of all validation pairs, and that of each cluster of them."""
+
+    heads: CanonicalHeads
+    logit_scale: float
+    """calibrated multiplier of similarities"""
+    gradients: Tensor
+    """of all validation pairs, then of each cluster, `[1 + clusters, parameters]`"""
+    centres: Tensor
+    """mean image and text feature of each cluster, `[clusters, 2 · variates]`"""
+
+    @classmethod
+    def at(cls, inputs: PairInputs, heads: CanonicalHeads, logit_scale: float, seed: int) -> ValidationQueries:
+        """At these heads.
+
+        Args:
+            inputs: with at least `LEAST_VALIDATION` validation pairs; at most `MOST_VALIDATION` of them are asked.
+            heads: fitted to training pairs.
+            logit_scale: calibrated multiplier of similarities.
+            seed: of the clusters.
+        """
+        held_out = inputs.validation
+        everyone = torch.linspace(0, len(held_out) - 1, min(len(held_out), MOST_VALIDATION)).long()
+        validation = _feature_map(heads, logit_scale, held_out.text[everyone], held_out.image[everyone])
+        everyone = torch.arange(len(everyone))
+        features = validation.features(everyone, everyone)
+        points = torch.cat([features.image, features.text], 1)
+        clusters = _clusters(points, seed)
+        loss, numbers = ClipLoss(), np.unique(clusters)
+        queries = [_gradient(validation, loss, everyone.numpy())]
+        queries += [_gradient(validation, loss, np.flatnonzero(clusters == one)) for one in numbers]
+        members = torch.as_tensor(clusters, device=points.device)
+        return cls(heads, logit_scale, torch.cat(queries), torch.stack([points[members == n].mean(0) for n in numbers]))
+
+
+def unseen_influence(inputs: PairInputs, rows: Tensor, queries: ValidationQueries, seed: int) -> np.ndarray:
+    """Influence of the pairs at `rows`, which the heads of `queries` have not seen.
 
     Args:
-        inputs: with at least `LEAST_VALIDATION` validation pairs.
+        inputs: of the training pairs.
         rows: positions of the pairs.
-        heads: fitted to other pairs.
-        logit_scale: calibrated multiplier of similarities.
-        seed: of batches, sketches and clusters.
+        queries: what is asked.
+        seed: of batches and sketches.
 
     Returns:
-        The columns of `SIGNS`, `[rows]`, nats per unit step (self-influence: squared gradient norm).
+        The columns of `SIGNS`, `[rows, columns]`, nats per unit step (self-influence: squared gradient norm).
     """
-    held_out = inputs.validation
-    validation = _feature_map(heads, logit_scale, held_out.text, held_out.image)
-    own = _feature_map(heads, logit_scale, inputs.text[rows], inputs.image[rows])
-    everyone = torch.arange(len(held_out))
-    features = validation.features(everyone, everyone)
-    clusters = _clusters(torch.cat([features.image, features.text], 1), seed)
-    loss = ClipLoss()
-    queries = [_gradient(validation, loss, everyone.numpy())]
-    queries += [_gradient(validation, loss, np.flatnonzero(clusters == one)) for one in np.unique(clusters)]
-
-    conflicts = np.stack([inputs.caption_ids, inputs.image_ids], 1)[rows.cpu().numpy()]
+    own = _feature_map(queries.heads, queries.logit_scale, inputs.text[rows], inputs.image[rows])
+    conflicts, loss = np.stack([inputs.caption_ids, inputs.image_ids], 1)[rows.cpu().numpy()], ClipLoss()
     segmentations, _ = seeded_segmentations(conflicts, min(BATCH_SIZE, len(rows)), 1, seed)
-    like = queries[0][0]
-    scores = segmented_scores(own, loss, segmentations, torch.cat(queries)).mean
+    like = queries.gradients[0]
+    scores = segmented_scores(own, loss, segmentations, queries.gradients).mean
     norms, _ = parameter_changes(own, loss, segmentations, IdentityCurvature(), SKETCHES, seed, like)
     found = {
         "unseen_influence": scores.both[0],
         "unseen_influence_positive": scores.positive[0],
         "unseen_influence_negative": scores.negative[0],
-        "unseen_influence_related": (scores.both[1:] * _relatedness(own, features, clusters)).sum(0),
+        "unseen_influence_related": (scores.both[1:] * _relatedness(own, queries.centres)).sum(0),
         "unseen_relative_influence": relative_influence(scores.both[0], norms.value),
         "unseen_self_influence": (norms.value * segmentations[0].num_pairs).square(),
     }
-    return pd.DataFrame({name: values.double().cpu().numpy() for name, values in found.items()})
+    return torch.stack([found[name].double() for name in SIGNS], 1).cpu().numpy()
 
 
 def _feature_map(heads: CanonicalHeads, logit_scale: float, text: Tensor, image: Tensor) -> HeadsFeatureMap:
@@ -113,16 +138,9 @@ def _clusters(points: Tensor, seed: int) -> np.ndarray:
         return KMeans(CLUSTERS, n_init=1, random_state=seed).fit_predict(points.cpu().numpy())
 
 
-def _relatedness(own: HeadsFeatureMap, validation: Features, clusters: np.ndarray) -> Tensor:
+def _relatedness(own: HeadsFeatureMap, centres: Tensor) -> Tensor:
     """Weight of each cluster for each pair, `[clusters, pairs]`; columns sum to one."""
     everyone = torch.arange(len(own.text_inputs))
     features = own.features(everyone, everyone)
-    members = torch.as_tensor(clusters, device=features.image.device)
-    means = torch.stack(
-        [
-            torch.cat([validation.image[members == one].mean(0), validation.text[members == one].mean(0)])
-            for one in np.unique(clusters)
-        ]
-    )
-    near = torch.cosine_similarity(means[:, None], torch.cat([features.image, features.text], 1)[None], dim=2)
+    near = torch.cosine_similarity(centres[:, None], torch.cat([features.image, features.text], 1)[None], dim=2)
     return (SHARPNESS * near).softmax(0)

@@ -22,6 +22,7 @@ from engine.curvature.inverse import (
     IterativeInverse,
     identity_inverse,
 )
+from engine.curvature.kept import KeptInverse, gauss_newton_of
 from engine.curvature.operator import LinearOperator, mean_diagonal
 from engine.curvature.solve import Solution, SolveStatus, conjugate_gradients
 from engine.curvature.subsample import curvature_segmentation, subsampled
@@ -35,6 +36,8 @@ __all__ = [
     "InverseCurvature",
     "IterativeInverse",
     "IdentityCurvature",
+    "KeptInverse",
+    "gauss_newton_of",
     "LinearOperator",
     "GaussNewton",
     "Hessian",

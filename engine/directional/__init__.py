@@ -15,6 +15,7 @@ from engine.directional.interface import (
     logit_tangents,
     logits_of,
 )
+from engine.directional.kept_heads import KeptHeadsFeatureMap, KeptRows
 
 __all__ = [
     "EncoderFeatureMap",
@@ -22,6 +23,8 @@ __all__ = [
     "FeatureMap",
     "Features",
     "HeadsFeatureMap",
+    "KeptHeadsFeatureMap",
+    "KeptRows",
     "KnowsPullbackNorms",
     "logit_cotangents",
     "logit_tangents",

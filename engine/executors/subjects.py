@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from engine.directional import FeatureMap
+    from engine.shard_encoding import ShardEncoder
     from engine.study import Study
 
 
@@ -33,6 +34,29 @@ class SplitFeatures:
     def device(self) -> torch.device:
         """Of the features."""
         return _study(self.run).like.device
+
+
+@dataclass(frozen=True)
+class EncoderOf:
+    """What fills the shards of features of a run."""
+
+    run: Path
+    """the run folder, on storage that every process sees"""
+    folder: Path
+    """that holds the shards"""
+
+    def open(self) -> ShardEncoder:
+        """With the run's model and the pictures where its pairs table says they are."""
+        from engine.embedding import encoder_for, load_for
+
+        run = run_seen_here(self.run)
+        return encoder_for(self.folder, load_for(run.config), run.config, run.table("pairs"))
+
+    def device(self) -> torch.device:
+        """Of the model; shards themselves are no tensors."""
+        from engine.study import device_of
+
+        return device_of(run_seen_here(self.run).config)
 
 
 def run_seen_here(path: Path) -> RunFolder:

@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
 from engine.directional import FeatureMap, Features, HeadsFeatureMap, logit_tangents, logits_of
+from engine.executors import opened_here
 
 Parts = Iterator[tuple[Tensor, Tensor]]
 
@@ -40,9 +41,9 @@ def disturbances(
 ) -> Disturbances:
     """Whom each pair disturbs, averaged over the segmentations that the pair is in.
 
-    All others together sum to the pair's `segmented_scores(…).mean.negative`. One directional pass over all pairs (heads:
-    over a batch, whenever it is looked at); then the batches are gone through twice: to find the largest parts in each
-    segmentation, and to average these over all.
+    All others together sum to the pair's `segmented_scores(…).mean.negative`. One directional pass over all pairs, or
+    with heads over a batch whenever it is looked at; the batches are gone through twice: to find the largest parts in
+    each segmentation, and to average these over all.
 
     Args:
         feature_map: features of the training pairs.
@@ -75,7 +76,7 @@ def _of_pairs(
     feature_map: FeatureMap, direction: Tensor, everyone: Tensor
 ) -> Callable[[Tensor], tuple[Features, Features]]:
     """Features of some pairs and their tangents."""
-    if isinstance(feature_map, HeadsFeatureMap):
+    if isinstance(opened_here(feature_map), HeadsFeatureMap):
         return lambda pairs: (feature_map.features(pairs, pairs), feature_map.tangents(pairs, pairs, direction))
     features = feature_map.features(everyone, everyone)
     tangents = feature_map.tangents(everyone, everyone, direction)

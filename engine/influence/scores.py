@@ -22,6 +22,8 @@ from engine.influence.tangents import TangentsOf, directions_on_disk, tangents_i
 
 KEPT_BYTES = 2**30
 """feature tangents that stay in memory from one segmentation to the next"""
+COPIES_OF_SCORES = 8
+"""arrays `[directions, pairs]` for each segmentation while scores are averaged"""
 BATCHES_AT_ONCE = 16
 """batches whose scores travel together"""
 
@@ -81,8 +83,14 @@ def segmented_scores(
     one = feature_map.features(nobody, nobody)
     bytes_each = 2 * num_pairs * one.text.numel() * one.text.element_size()
     fits = bytes_each <= KEPT_BYTES
-    if isinstance(opened_here(feature_map), HeadsFeatureMap) or (not fits and len(segmentations) == 1):
-        return _averaged([role_scores(feature_map, loss, one, directions, negative_term) for one in segmentations])
+    are_heads = isinstance(opened_here(feature_map), HeadsFeatureMap)
+    if are_heads or (not fits and len(segmentations) == 1):
+        bytes_of_scores = COPIES_OF_SCORES * len(segmentations) * num_pairs * directions.element_size()
+        most = max(1, KEPT_BYTES // bytes_of_scores) if are_heads else len(directions)  # a pass of encoders is dear
+        return _joined(
+            averaged([role_scores(feature_map, loss, one, some, negative_term) for one in segmentations])
+            for some in directions.split(most)
+        )
     keep, most = tangents_in_memory, KEPT_BYTES // bytes_each
     if not fits:
         keep, most = tangents_on_disk, directions_on_disk(bytes_each)
@@ -96,9 +104,8 @@ def segmented_scores(
             return _terms(loss, features_of(pairs), of_pairs(pairs), negative_term)
 
         found = [_placed(((batch, terms(batch)) for batch in one.batches), one, some) for one in segmentations]
-        blocks.append(_averaged(found))
-    mean = RoleTerms(torch.cat([b.mean.positive for b in blocks]), torch.cat([b.mean.negative for b in blocks]))
-    return SegmentedScores(mean, torch.cat([b.std for b in blocks]))
+        blocks.append(averaged(found))
+    return _joined(blocks)
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,15 @@ def _placed(found: Iterable[tuple[np.ndarray, RoleTerms]], segmentation: BatchSe
     return RoleTerms(positive, negative)
 
 
-def _averaged(found: list[RoleTerms]) -> SegmentedScores:
+def _joined(blocks: Iterable[SegmentedScores]) -> SegmentedScores:
+    """The scores for all directions, of those for some each."""
+    blocks = list(blocks)
+    mean = RoleTerms(torch.cat([b.mean.positive for b in blocks]), torch.cat([b.mean.negative for b in blocks]))
+    return SegmentedScores(mean, torch.cat([b.std for b in blocks]))
+
+
+def averaged(found: list[RoleTerms]) -> SegmentedScores:
+    """The terms of every segmentation, `[queries, pairs]`, as one: NaN where a pair is in no batch."""
     positives = torch.stack([terms.positive for terms in found])
     negatives = torch.stack([terms.negative for terms in found])
     mean = RoleTerms(positives.nanmean(0), negatives.nanmean(0))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from engine.batches import BatchSegmentation
 from engine.contrastive import ContrastiveLoss
-from engine.curvature import GaussNewton, InverseCurvature, IterativeInverse, Solution
+from engine.curvature import InverseCurvature, Solution, gauss_newton_of
 from engine.directional import FeatureMap
 from engine.influence.estimate import Estimate
 from engine.influence.scores import segmented_scores
@@ -56,8 +56,9 @@ def self_influence(
     def along(directions: Tensor) -> Tensor:
         return segmented_scores(feature_map, loss, segmentations, directions, negative_term).mean.both
 
-    if isinstance(inverse, IterativeInverse) and isinstance(inverse.operator, GaussNewton):
-        solution = inverse.solve(inverse.operator.draw(num_sketches, like, generator))
+    gauss_newton = gauss_newton_of(inverse)
+    if gauss_newton is not None:
+        solution = inverse.solve(gauss_newton.draw(num_sketches, like, generator))
         draws = along(solution.values).square()
     else:
         sketches = torch.randn(num_sketches, like.shape[-1], generator=generator, dtype=torch.float64).to(like)

@@ -42,6 +42,7 @@ class GivenFeatures:
 
     def __init__(self, source: str, device: torch.device, dtype: torch.dtype) -> None:
         self.name, folder = f"embeddings:{source}", Path(source)
+        self._files: dict[str, list[FeatureFiles]] = {}
         if not is_feature_folder(folder):
             raise ModelError("a folder with img_emb, text_emb and metadata", source, "Check --model.")
         given = _read_config(folder)
@@ -84,7 +85,9 @@ class GivenFeatures:
                 raise ModelError(
                     "pairs that come from a folder of features", f"{source}", "Give that folder to --pairs as well."
                 )
-            files = feature_files(Path(source))
+            if source not in self._files:
+                self._files[source] = feature_files(Path(source))
+            files = self._files[source]
             positions = pairs.index.get_indexer(rows.index)
             for kind, into in found.items():
                 width = getattr(files[0], kind).shape[1]

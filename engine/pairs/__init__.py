@@ -5,7 +5,7 @@ from engine.pairs.duplicates import duplicate_groups
 from engine.pairs.images import RejectedImage
 from engine.pairs.oddities import caption_oddities
 from engine.pairs.pair_set import PairSet
-from engine.pairs.pictures import check_picture, open_picture, picture_bytes
+from engine.pairs.pictures import check_picture, open_picture, picture_bytes, reading_order
 from engine.pairs.reading import ReadOptions
 from engine.pairs.splits import load_data_set, read_pair_table
 
@@ -24,6 +24,7 @@ __all__ = [
     "open_picture",
     "picture_bytes",
     "check_picture",
+    "reading_order",
     "RejectedImage",
     # between pairs
     "duplicate_groups",

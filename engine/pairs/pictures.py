@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine.pairs.images import MAX_PIXELS, NO_PLACE, RejectedImage, check_name, decode
 from engine.pairs.places import PLACES, Place
+from engine.pairs.places.cells import cell_of, is_cell
 
 
 def check_picture(place: str | Path, image: str) -> str:
@@ -39,6 +40,12 @@ def picture_bytes(place: str | Path, image: str) -> bytes:
     """
     check_name(image)
     return _kind(Path(place)).read(Path(place), image)
+
+
+def reading_order(place: str | Path, image: str) -> tuple[str, str, int]:
+    """What pictures are sorted by so that those of one container are read one after the other, as they lie there."""
+    column, row = cell_of(image) if is_cell(image) else (image, 0)
+    return str(place), column, row
 
 
 def open_picture(place: str | Path, image: str, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -13,14 +13,17 @@ classes), with at most `MAX_FITTED` pairs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from cleanlab.rank import get_label_quality_scores
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from engine.feature_rows import Rows
 from engine.signals.interface import Candidates
 
 INVERSE_PENALTY = 0.03
@@ -52,33 +55,58 @@ class LabelQuality:
         return found
 
 
-def class_probabilities(
-    image_features: np.ndarray, labels: np.ndarray, folds: np.ndarray, num_classes: int, trust: np.ndarray | None = None
-) -> np.ndarray:
-    """Probabilities of each image's classes by a logistic regression fitted to the other folds.
+@dataclass(frozen=True)
+class FoldClassifiers:
+    """Logistic regressions, one per fold, each fitted to the other folds."""
 
-    Args:
-        image_features: `[pairs, dim]`, any scale; standardised here.
-        labels: class of each pair, `[pairs]`, 0 … num_classes − 1; −1 without one: not fitted, but predicted.
-        folds: the fold of each pair, `[pairs]`.
-        num_classes: columns of the result.
-        trust: weight of each pair in the fit, `[pairs]`, 0 … 1; None: all alike.
+    num_classes: int
+    classes: list[np.ndarray]
+    """that each was fitted to"""
+    models: list[Pipeline | None]
+    """None where there is but one class, or none"""
 
-    Returns:
-        `[pairs, num_classes]`; NaN for classes without a pair in the other folds. Rows sum to 1 without those.
-    """
-    found = np.full((len(labels), num_classes), np.nan)
-    weights = np.ones(len(labels)) if trust is None else trust
-    for fold in np.unique(folds):
-        fitted = np.flatnonzero((folds != fold) & (labels >= 0) & (weights > 0))
-        if len(fitted) > MAX_FITTED:
-            fitted = np.sort(np.random.default_rng(0).permutation(fitted)[:MAX_FITTED])
-        predicted = np.flatnonzero(folds == fold)
-        classes = np.unique(labels[fitted])
-        if len(classes) == 1:
-            found[predicted, classes[0]] = 1.0
-        elif len(classes):
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_STEPS, tol=1e-3))
-            model.fit(image_features[fitted], labels[fitted], logisticregression__sample_weight=weights[fitted])
-            found[np.ix_(predicted, classes)] = model.predict_proba(image_features[predicted])
-    return found
+    @classmethod
+    def fitted(
+        cls, images: Rows, labels: np.ndarray, folds: np.ndarray, num_classes: int, trust: np.ndarray | None = None
+    ) -> FoldClassifiers:
+        """Fit them.
+
+        Args:
+            images: features, `[pairs, dim]`, any scale; standardised here.
+            labels: class of each pair, `[pairs]`, 0 … num_classes − 1; −1 without one: not fitted, but predicted.
+            folds: the fold of each pair, `[pairs]`.
+            num_classes: columns of the probabilities.
+            trust: weight of each pair in the fit, `[pairs]`, 0 … 1; None: all alike.
+        """
+        weights, classes, models = np.ones(len(labels)) if trust is None else trust, [], []
+        for fold in range(int(folds.max()) + 1):
+            rows = np.flatnonzero((folds != fold) & (labels >= 0) & (weights > 0))
+            if len(rows) > MAX_FITTED:
+                rows = np.sort(np.random.default_rng(0).permutation(rows)[:MAX_FITTED])
+            classes.append(np.unique(labels[rows]))
+            models.append(None)
+            if len(classes[-1]) > 1:
+                regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_STEPS, tol=1e-3)
+                models[-1] = make_pipeline(StandardScaler(), regression)
+                features = images[torch.as_tensor(rows)].cpu().numpy()
+                models[-1].fit(features, labels[rows], logisticregression__sample_weight=weights[rows])
+        return cls(num_classes, classes, models)
+
+    def probabilities(self, images: Tensor, folds: np.ndarray) -> np.ndarray:
+        """Of each image's classes by the classifier that was not fitted to its fold.
+
+        Args:
+            images: features of some pairs, `[pairs, dim]`.
+            folds: theirs, `[pairs]`.
+
+        Returns:
+            `[pairs, num_classes]`; NaN for classes without a pair in the other folds. Rows sum to 1 without those.
+        """
+        found, features = np.full((len(folds), self.num_classes), np.nan), images.cpu().numpy()
+        for fold, (classes, model) in enumerate(zip(self.classes, self.models, strict=True)):
+            rows = np.flatnonzero(folds == fold)
+            if model is None:
+                found[np.ix_(rows, classes)] = 1.0
+            elif len(rows):
+                found[np.ix_(rows, classes)] = model.predict_proba(features[rows])
+        return found

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.feature_rows import Rows, chunks_of
 
-ROWS_AT_ONCE = 2**14
+ROWS_AT_ONCE = 2**12
 MOST_COMPARED = 4096
 LOW_RANK_SHARE = 0.25
 """of all dimensions; below it few are used"""
@@ -71,17 +72,15 @@ class Health:
         }
 
 
-def health(image: Tensor, text: Tensor) -> Health:
+def health(image: Rows, text: Rows) -> Health:
     """Facts about the space of these pairs.
 
     Args:
         image: unit image features, `[pairs, embed_dim]`.
         text: unit text features, `[pairs, embed_dim]`.
     """
-    squared = sum(
-        float((_double(one) - _double(other)).square().sum())
-        for one, other in zip(image.split(ROWS_AT_ONCE), text.split(ROWS_AT_ONCE), strict=True)
-    )
+    parts = chunks_of(len(image), ROWS_AT_ONCE)
+    squared = sum(float((_double(image[part]) - _double(text[part])).square().sum()) for part in parts)
     return Health(
         num_dimensions=image.shape[1],
         image_rank=effective_rank(image),
@@ -93,20 +92,21 @@ def health(image: Tensor, text: Tensor) -> Health:
     )
 
 
-def effective_rank(features: Tensor) -> float:
+def effective_rank(features: Rows) -> float:
     """RankMe: the number of dimensions that the features use, 1 … embed_dim; of `[pairs, embed_dim]`, not centred."""
     gram = torch.zeros(features.shape[1], features.shape[1], dtype=torch.float64)
-    for rows in map(_double, features.split(ROWS_AT_ONCE)):
+    for part in chunks_of(len(features), ROWS_AT_ONCE):
+        rows = _double(features[part])
         gram += rows.T @ rows
     share = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
     share = share / share.sum()
     return float(torch.special.entr(share).sum().exp())
 
 
-def uniformity(features: Tensor) -> float:
+def uniformity(features: Rows) -> float:
     """Logarithm of the mean of e^{−2‖x−y‖²} over different rows of unit features `[pairs, embed_dim]`; NaN for one."""
     order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))
-    some = _double(features[order[:MOST_COMPARED].to(features.device)])
+    some = _double(features[order[:MOST_COMPARED]])
     return float(torch.nn.functional.pdist(some).square().mul(-2).exp().mean().log())
 
 
@@ -133,8 +133,8 @@ def angular_drift(before: Tensor, after: Tensor) -> Tensor:
     return torch.rad2deg(2 * torch.atan2((after - before).norm(dim=1), (after + before).norm(dim=1)))
 
 
-def _mean(features: Tensor) -> Tensor:
-    return sum(_double(rows).sum(0) for rows in features.split(ROWS_AT_ONCE)) / len(features)
+def _mean(features: Rows) -> Tensor:
+    return sum(_double(features[part]).sum(0) for part in chunks_of(len(features), ROWS_AT_ONCE)) / len(features)
 
 
 def _double(rows: Tensor) -> Tensor:

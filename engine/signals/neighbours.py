@@ -70,10 +70,10 @@ class NeighbourIndex:
         """
         count = max(1, min(num_neighbours, len(self.features) - excluded.shape[1]))
         wanted = count + excluded.shape[1]
-        find = self._exact if len(self._distinct) <= self.exact_up_to else self._approximate
+        find = self._exact if self._num_distinct <= self.exact_up_to else self._approximate
         found = []
         for some, own in zip(rows.split(ROWS_AT_ONCE), excluded.split(ROWS_AT_ONCE), strict=True):
-            groups = find(some, min(wanted, len(self._distinct)))
+            groups = find(some, min(wanted, self._num_distinct))
             shift = own[:, 0] if own.shape[1] else own.new_zeros(len(some))
             positions, missing = self.copies.members(groups, wanted, shift)
             similarity = self._similarity(some, positions)
@@ -85,8 +85,18 @@ class NeighbourIndex:
 
     def _exact(self, rows: Tensor, count: int) -> Tensor:
         """Groups of copies nearest to each row, `[rows, count]`."""
-        at_once = max(1, FLOATS_AT_ONCE // len(self._distinct))
-        return torch.cat([(some @ self._distinct.T).topk(count, 1).indices for some in rows.split(at_once)])
+        if self._num_distinct <= EXACT_UP_TO:
+            at_once = max(1, FLOATS_AT_ONCE // self._num_distinct)
+            return torch.cat([(some @ self._held.T).topk(count, 1).indices for some in rows.split(at_once)])
+        best = rows.new_full((len(rows), count), float("-inf"))
+        found = torch.zeros(best.shape, dtype=torch.long, device=rows.device)
+        for first in range(0, self._num_distinct, ROWS_AT_ONCE):
+            some = self._distinct(first, first + ROWS_AT_ONCE)
+            both = torch.cat([best, rows @ some.T], 1)
+            numbers = torch.arange(first, first + len(some), device=rows.device).expand(len(rows), -1)
+            best, where = both.topk(count, 1)
+            found = torch.cat([found, numbers], 1).gather(1, where)
+        return found
 
     def _approximate(self, rows: Tensor, count: int) -> Tensor:
         """The same, nearly always, from the graph."""
@@ -103,25 +113,34 @@ class NeighbourIndex:
         pieces = zip(rows.split(at_once), positions.split(at_once), strict=True)
         return torch.cat([torch.einsum("rd,rnd->rn", some, self.features[where]) for some, where in pieces])
 
+    @property
+    def _num_distinct(self) -> int:
+        return len(self.copies.sizes)
+
     @cached_property
-    def _distinct(self) -> Tensor:
-        """One row of each group of copies, `[groups, embed_dim]`."""
-        all_differ = len(self.copies.sizes) == len(self.features)  # then groups are the pairs in their order
-        return self.features if all_differ else self.features[self.copies.representatives]
+    def _held(self) -> Tensor:
+        """One row of each group of copies, `[groups, embed_dim]`, in memory."""
+        return self._distinct(0, self._num_distinct)
+
+    def _distinct(self, first: int, end: int) -> Tensor:
+        """One row of each of some groups of copies, `[groups, embed_dim]`."""
+        if self._num_distinct == len(self.features):  # then groups are the pairs in their order
+            return self.features[first:end]
+        return self.features[self.copies.representatives[first:end]]
 
     @cached_property
     def _graph(self) -> Index:
         graph = Index(
-            ndim=self._distinct.shape[1],
+            ndim=self.features.shape[1],
             metric="ip",
             dtype="f16",
             connectivity=LINKS,
             expansion_add=EFFORT_BUILD,
             expansion_search=EFFORT_SEARCH,
         )
-        for start in range(0, len(self._distinct), ROWS_AT_ONCE):
-            some = _single(self._distinct[start : start + ROWS_AT_ONCE])
-            graph.add(np.arange(start, start + len(some), dtype=np.uint64), some, threads=1)
+        for first in range(0, self._num_distinct, ROWS_AT_ONCE):
+            some = _single(self._distinct(first, first + ROWS_AT_ONCE))
+            graph.add(np.arange(first, first + len(some), dtype=np.uint64), some, threads=1)
         return graph
 
 

@@ -2,16 +2,16 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from browser.forked import Nursery, stop
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -28,36 +28,64 @@ ARGUMENTS = [
 
 def serve(runs: Path) -> tuple[subprocess.Popen, str]:
     """Start the dashboard as a user would; returns when it answers."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
     process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", port, "--no-browser"],
+        [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", free_port(), "--no-browser"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env={**os.environ},
     )
-    url = process.stdout.readline().split()[1]
-    until = time.monotonic() + 60
+    try:
+        return process, answering(process.stdout.readline)
+    except TimeoutError:
+        process.kill()
+        raise
+
+
+def free_port() -> str:
+    """A port that nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return str(free.getsockname()[1])
+
+
+def answering(said: Callable[[], str], seconds: float = 60) -> str:
+    """The address in what a dashboard says first, once it answers there."""
+    until, words = time.monotonic() + seconds, ""
     while time.monotonic() < until:
+        words = words or said()
         try:
+            url = words.split()[1]
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)  # noqa: S310
-            return process, url
-        except OSError:
-            time.sleep(0.2)
-    process.kill()
+            return url
+        except (OSError, IndexError):
+            time.sleep(0.05)
     raise TimeoutError("the dashboard did not answer within a minute")
 
 
+def settled(page) -> None:
+    """Wait until a page is all there: its script has run, and nothing is waiting for a redraw."""
+    page.locator("h1").first.wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')")
+    page.wait_for_timeout(150)  # components draw themselves after their data came
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """What starts dashboards fast."""
+    one = Nursery()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def site(runs_dir: Path) -> Iterator[str]:
+def site(nursery: Nursery, runs_dir: Path, tmp_path: Path) -> Iterator[str]:
     """The address of a dashboard over this test's own folder of runs."""
-    process, url = serve(runs_dir)
-    yield url
-    process.send_signal(signal.SIGTERM)
-    process.wait(60)
-    process.stdout.close()
+    said = tmp_path / "said-by-the-dashboard"
+    pid = nursery.start(["--runs", str(runs_dir), "--port", free_port(), "--no-browser"], said)
+    yield answering(lambda: said.read_text() if said.exists() else "")
+    stop(pid)
 
 
 @pytest.fixture(scope="session")

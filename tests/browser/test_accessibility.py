@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from addresses import addresses_of
+from browser.conftest import settled
 
 pytestmark = pytest.mark.browser
 SERIOUS = {"serious", "critical"}
@@ -26,8 +27,6 @@ def test_axe_finds_nothing_serious_on_any_page(page, site: str, sample_run, runs
     guilty = []
     for name, address in addresses_of(sample_run).items():
         page.goto(f"{site}/{address}")
-        page.locator("h1").first.wait_for()
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(800)
+        settled(page)
         guilty += [f"{name}: {fault}" for fault in faults(page)]
     assert guilty == [], "\n".join(guilty)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from addresses import addresses_of
+from browser.conftest import settled
 
+from engine.ranked_table import write_ranked
 from engine.runs import RunFolder, write_table
 
 pytestmark = pytest.mark.browser
@@ -42,6 +44,7 @@ def hostile_run(runs_dir: Path, sample_run) -> RunFolder:
         queries[column] = queries[column].replace(names)
     write_table(run.path / "queries.parquet", queries)
     write_table(run.path / "pairs.parquet", pairs.assign(label=pairs["label"].replace(names)))
+    write_ranked(run)
     return run
 
 
@@ -50,12 +53,10 @@ def test_hostile_text_is_text_on_every_page(page, hostile_run: RunFolder, reques
     guilty = {}
     for name, address in addresses_of(hostile_run).items():
         page.goto(f"{site}/{address}")
-        page.locator("h1").first.wait_for()
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(600)
+        settled(page)
         for expander in page.locator("[data-testid=stExpander] summary").all():
             expander.click()
-        page.wait_for_timeout(400)
+        settled(page)
         assert page.get_by_text("This page cannot be shown").count() == 0, name
         if page.locator(MARKUP).count():
             guilty[name] = page.locator(MARKUP).first.evaluate("one => one.outerHTML")

@@ -7,16 +7,24 @@ import pytest
 import torch
 from planted import planted
 
-from engine.crossfit.canonical import fit_canonical
+from engine.crossfit.canonical import CanonicalHeads, Moments, fit_canonical
 from engine.crossfit.folds import image_folds
 from engine.crossfit.inputs import PairInputs
 from engine.crossfit.spaces import LOGIT_SCALES, FoldFitter
+from engine.signals import Space
 
 
 def fitter(inputs: PairInputs, num_folds: int = 3) -> FoldFitter:
-    return FoldFitter(
-        inputs, lambda fold: inputs, image_folds(inputs.image_ids, num_folds, 0), torch.arange(len(inputs))
-    )
+    return FoldFitter(inputs, image_folds(inputs.image_ids, num_folds, 0))
+
+
+def heads_of(one: FoldFitter, fold: int, inputs: PairInputs, trust: torch.Tensor) -> CanonicalHeads:
+    return one.model(fold, inputs, one.moments(inputs, trust), trust).heads
+
+
+def space_of(one: FoldFitter, fold: int, inputs: PairInputs, trust: torch.Tensor) -> Space:
+    everyone = torch.arange(len(inputs))
+    return one.model(fold, inputs, one.moments(inputs, trust), trust).space(everyone, everyone, trust, None, None)
 
 
 def ones(inputs: PairInputs) -> torch.Tensor:
@@ -54,11 +62,11 @@ def test_the_scored_fold_has_no_say_in_its_heads() -> None:
         changed[side] = features
     other, less = fitter(replace(inputs, **changed)), trust.clone()
     less[rows] = 0.3
-    before, after = one.heads(1, one.inputs, trust), other.heads(1, other.inputs, less)
+    before, after = heads_of(one, 1, one.inputs, trust), heads_of(other, 1, other.inputs, less)
     for name in ("image_map", "text_map", "image_mean", "text_mean", "fitted_correlations"):
         assert torch.equal(getattr(before, name), getattr(after, name))
     assert not torch.allclose(
-        one.heads(0, one.inputs, trust).image_map.abs(), other.heads(0, other.inputs, trust).image_map.abs()
+        heads_of(one, 0, one.inputs, trust).image_map.abs(), heads_of(other, 0, other.inputs, trust).image_map.abs()
     )
 
 
@@ -66,15 +74,15 @@ def test_a_pair_without_trust_is_out_of_training_and_of_calibration() -> None:
     inputs = planted(120).inputs
     one, trust = fitter(inputs), ones(inputs)
     trust[::4] = 0.0
-    heads = one.heads(0, inputs, trust)
+    heads = heads_of(one, 0, inputs, trust)
     kept = torch.as_tensor(one.folds != 0) & (trust > 0)
-    expected = fit_canonical(inputs.image[kept], inputs.text[kept], trust[kept])
+    expected = fit_canonical(Moments.of(inputs.image[kept], inputs.text[kept], trust[kept]), trust)
     torch.testing.assert_close(heads.fitted_correlations, expected.fitted_correlations)
     spoiled = replace(inputs, text=torch.where(trust[:, None] == 0, 5.0, inputs.text))
-    again = fitter(spoiled).heads(0, spoiled, trust)
+    again = heads_of(fitter(spoiled), 0, spoiled, trust)
     torch.testing.assert_close(again.fitted_correlations, heads.fitted_correlations)
     rows = one.rows(0)
-    space = one.space(0, inputs, heads, trust, None, None)
+    space = space_of(one, 0, inputs, trust)
     trusted = rows[trust[rows] > 0]
     first, second = heads.image_variates(inputs.image)[trusted], heads.text_variates(inputs.text)[trusted]
     by_hand = (first * second).sum(0) / ((first**2).sum(0) * (second**2).sum(0)).sqrt()
@@ -85,8 +93,8 @@ def test_a_pair_without_trust_is_out_of_training_and_of_calibration() -> None:
 def test_a_space_is_the_heads_view_of_all_pairs_at_the_temperature_of_least_loss() -> None:
     inputs = planted(120, share=0.0).inputs
     one, trust = fitter(inputs), ones(inputs)
-    heads = one.heads(2, inputs, trust)
-    space, rows = one.space(2, inputs, heads, trust, None, None), one.rows(2)
+    heads = heads_of(one, 2, inputs, trust)
+    space, rows = space_of(one, 2, inputs, trust), one.rows(2)
     scaled = (inputs.image - heads.image_mean) @ heads.image_map.T * heads.fitted_correlations**2
     torch.testing.assert_close(space.image, scaled / scaled.norm(dim=1, keepdim=True))
     similarity = space.text[rows] @ space.image[rows].T

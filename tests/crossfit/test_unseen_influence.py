@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from oracles import clip_batch_loss
 from planted import Planted, planted
 
 from engine.batches import seeded_segmentations
-from engine.crossfit.canonical import CanonicalHeads, fit_canonical
-from engine.crossfit.unseen_influence import CLUSTERS, SIGNS, _clusters, unseen_influence
+from engine.crossfit.canonical import CanonicalHeads, Moments, fit_canonical
+from engine.crossfit.unseen_influence import CLUSTERS, SIGNS, ValidationQueries, _clusters
+from engine.crossfit.unseen_influence import unseen_influence as influence_by_queries
 
 SCALE = 12.0
 ROWS = torch.arange(0, 40)
@@ -24,7 +26,14 @@ def one() -> Planted:
 @pytest.fixture(scope="module")
 def heads(one: Planted) -> CanonicalHeads:
     rest = slice(40, None)
-    return fit_canonical(one.inputs.image[rest], one.inputs.text[rest], torch.ones(80, dtype=torch.float64))
+    return fit_canonical(
+        Moments.of(one.inputs.image[rest], one.inputs.text[rest], torch.ones(80).double()), one.inputs.text
+    )
+
+
+def unseen_influence(inputs, rows, heads, scale, seed) -> pd.DataFrame:
+    queries = ValidationQueries.at(inputs, heads, scale, seed)
+    return pd.DataFrame(influence_by_queries(inputs, rows, queries, seed), columns=list(SIGNS))
 
 
 def logits(theta: list[torch.Tensor], heads: CanonicalHeads, inputs, rows) -> torch.Tensor:
@@ -72,7 +81,7 @@ def test_influence_is_the_product_of_validation_and_removal_gradients(one: Plant
         found["unseen_influence"] / found["unseen_self_influence"] ** 0.5 * 40,
         rtol=1e-8,
     )
-    assert list(found) == list(SIGNS) and found["unseen_influence"].std() > 0
+    assert found["unseen_influence"].std() > 0
 
 
 def test_influence_on_the_only_cluster_is_influence_on_all_of_validation(

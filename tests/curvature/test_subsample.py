@@ -1,13 +1,16 @@
 """Which batches a curvature is built on when a part is enough."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from oracles import problem
 
 from engine.batches import BatchSegmentation
+from engine.config import RunConfig
 from engine.contrastive import LOSSES
-from engine.curvature import GaussNewton, subsampled
+from engine.curvature import GaussNewton, curvature_segmentation, subsample, subsampled
 
 
 def segmentation(sizes: tuple[int, ...] = (5, 4, 5, 3, 5), num_pairs: int = 22) -> BatchSegmentation:
@@ -30,6 +33,16 @@ def test_the_choice_is_seeded() -> None:
     chosen = [tuple(int(b[0]) for b in subsampled(segmentation(), 8, seed).batches) for seed in range(8)]
     assert chosen == [tuple(int(b[0]) for b in subsampled(segmentation(), 8, seed).batches) for seed in range(8)]
     assert len(set(chosen)) > 2
+
+
+def test_of_very_many_pairs_some_are_enough_unless_a_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, config = segmentation(), RunConfig("", "")
+    assert curvature_segmentation(config, whole) is whole
+    monkeypatch.setattr(subsample, "ALL_UP_TO", 21)
+    monkeypatch.setattr(subsample, "ENOUGH", 8)
+    assert curvature_segmentation(config, whole).num_pairs == subsampled(whole, 8, 0).num_pairs < 22
+    assert curvature_segmentation(replace(config, curvature_pairs=11), whole).num_pairs >= 11
+    assert curvature_segmentation(replace(config, curvature_pairs=22), whole) is whole
 
 
 def test_all_pairs_or_more_are_all_pairs() -> None:

@@ -29,8 +29,8 @@ class ScriptedEngine:
         self.answers: list[Answer | str | None] = []
         """what comes of the next questions: an answer, the sentence of an error, or None to let it wait"""
 
-    def warm(self, run: RunFolder) -> None:
-        self.warmed += 1
+    def warm(self, run: RunFolder, *, with_model: bool) -> None:
+        self.warmed += with_model
 
     def ask(self, run: RunFolder, question: Question) -> Asked:
         self.questions.append(question)

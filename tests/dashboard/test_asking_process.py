@@ -16,7 +16,8 @@ import small_data
 from PIL import Image
 
 from dashboard.asking_process import BUSY, MOST_WAITING, SHORT_OF_MEMORY, Asked, AskingEngine
-from engine.asking import Question
+from engine.asking import PredictionQuestion, Question, Traced
+from engine.errors import StorageError
 from engine.pairs import picture_bytes
 from engine.pipeline import run
 from engine.runs import RunFolder
@@ -117,15 +118,44 @@ def test_a_run_that_cannot_be_asked_says_why(engine: AskingEngine, tmp_path: Pat
 
 def test_a_model_loaded_ahead_serves_the_question_that_comes(small_run: RunFolder, picture: bytes) -> None:
     engine = AskingEngine()
-    engine.warm(small_run)
+    engine.warm(small_run, with_model=True)
     until = time.monotonic() + 120
     while not engine.pid or engine.is_loading:
         assert time.monotonic() < until
         time.sleep(0.05)
     pid = engine.pid
-    engine.warm(small_run)
+    engine.warm(small_run, with_model=True)
     assert answered(engine.ask(small_run, Question(picture))).answer is not None
     assert engine.pid == pid
+    engine.close()
+
+
+def test_a_prediction_is_traced_without_the_model_once_for_all_who_ask_and_is_kept(small_run: RunFolder) -> None:
+    engine, kept = AskingEngine(), []
+    query_id = small_run.table("queries")["query_id"].iloc[-1]
+    first = engine.trace(small_run, PredictionQuestion(query_id), kept.append)
+    assert engine.trace(small_run, PredictionQuestion(query_id), kept.append) is first
+    found = answered(first).answer
+    assert first.error == "" and len(kept) == 1 and kept[0] is found and set(found.pairs["side"]) == {"hurts", "helps"}
+    assert engine.trace(small_run, PredictionQuestion(query_id), kept.append) is first
+    assert engine.trace_under_way(small_run, PredictionQuestion("another")) is None
+    without_model, pid = engine.memory_bytes, engine.pid
+    engine.warm(small_run, with_model=True)
+    question = PredictionQuestion("classification:none")
+    assert "query id" in answered(engine.trace(small_run, question, kept.append)).error
+    assert engine.memory_bytes > without_model + 20e6 and engine.pid == pid
+    failed = engine.trace_under_way(small_run, question)
+    assert answered(engine.trace(small_run, question, kept.append)) is not failed
+    engine.close()
+
+
+def test_a_trace_that_cannot_be_stored_is_shown_all_the_same(small_run: RunFolder) -> None:
+    def refuse(traced: Traced) -> None:
+        raise StorageError("room", "a full disk", "Free some.")
+
+    engine, query_id = AskingEngine(), small_run.table("queries")["query_id"].iloc[-1]
+    asked = answered(engine.trace(small_run, PredictionQuestion(query_id), refuse))
+    assert asked.error == "" and len(asked.answer.pairs)
     engine.close()
 
 

@@ -9,6 +9,7 @@ from pages import open_page, words_on
 from streamlit.testing.v1 import AppTest
 
 from dashboard.comparison import compare, suspects
+from engine.ranked_table import write_ranked
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
 
@@ -30,6 +31,7 @@ def cleaned(runs_dir: Path, sample_run: RunFolder) -> RunFolder:
         write_table(
             folder / f"{name}.parquet", table.assign(influence=-table["influence"]) if name == "scores" else table
         )
+    write_ranked(run)
     return run
 
 
@@ -97,6 +99,7 @@ def test_runs_of_different_data_have_nothing_in_common(
     for name in ("pairs", "scores", "signals"):
         table = cleaned.table(name)
         write_table(cleaned.path / f"{name}.parquet", table.assign(pair_id="other-" + table["pair_id"]))
+    write_ranked(cleaned)
     app = compared(sample_run, cleaned)
     assert not app.exception
     assert "No pair is in both" in words_on(app)

@@ -1,5 +1,6 @@
 """Predictions, Trace-back and What-if, run by Streamlit's own test runner over the finished sample run."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 from pages import button, open_page, words_on
 from streamlit.testing.v1 import AppTest
 
-from dashboard.questions import keep_set
+from dashboard.asking_process import Asked
+from dashboard.components import traced_now
+from dashboard.questions import keep_set, trace_question
+from engine.asking import PredictionQuestion, Traced
 from engine.review import Decision, DecisionStore
 from engine.review.queues import REVIEW, QueueStore
 from engine.runs import RunFolder, write_table
@@ -96,22 +100,86 @@ def test_the_culprits_go_to_the_review_queue_once(runs_dir: Path, sample_run: Ru
     assert len(store.pairs(REVIEW)) == 10 and "10 were there before" in app.toast[0].value
 
 
+def without_trace(runs_dir: Path, run: RunFolder, **changed: object) -> tuple[RunFolder, str]:
+    """The run as if it had not traced its surest mistake, and changed in its configuration; and that mistake."""
+    query_id, traces = surest_mistake(run)["query_id"], run.table("traces")
+    folder = RunFolder(runs_dir / run.run_id)
+    write_table(folder.path / "traces.parquet", traces[traces["query_id"] != query_id])
+    config = dataclasses.replace(folder.config, **changed)
+    (folder.path / "config.json").write_text(config.to_json(), encoding="utf-8")
+    return folder, query_id
+
+
 @pytest.mark.timeout(400)
-def test_a_prediction_without_a_trace_is_traced_and_checked_from_the_page(
-    runs_dir: Path, sample_run: RunFolder
+def test_a_prediction_without_a_trace_is_traced_at_once_kept_and_checked_from_the_page(
+    runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query = surest_mistake(sample_run)
-    folder, traces = runs_dir / sample_run.run_id, sample_run.table("traces")
-    write_table(folder / "traces.parquet", traces[traces["query_id"] != query["query_id"]])
-    app = open_page("trace_back", query=query["query_id"])
-    assert "No trace stored" in words_on(app)
-    button(app, "Trace this prediction").click().run()
+    folder, query_id = without_trace(runs_dir, sample_run)
+    app = open_page("trace_back", query=query_id)
+    assert "Finding the pairs behind it" in words_on(app) and not labels(app)
     wait_for(app, lambda: "Check without these 10" in labels(app))
+    stored = sample_run.table("traces").query("query_id == @query_id")
+    assert trace_question(folder, query_id).traces["pair_id"].head(10).tolist() == stored["pair_id"].head(10).tolist()
     button(app, "Check without these 10").click().run()
     wait_for(app, lambda: "All test pairs" in words_on(app))
     assert any(one in words_on(app) for one in ("Mended.", "Still wrong."))
-    again = open_page("trace_back", query=query["query_id"])  # as after a reload
-    assert "All test pairs" in words_on(again)
+    monkeypatch.setattr(traced_now, "asking_engine", None)
+    again = open_page("trace_back", query=query_id)  # as after a reload
+    assert not again.exception and "All test pairs" in words_on(again)
+
+
+class TracingEngine:
+    """Stands where the engine process does: gives the next outcome, a trace or the sentence of an error."""
+
+    pid, num_waiting, is_loading = 1, 0, False
+
+    def __init__(self, *outcomes: pd.DataFrame | str) -> None:
+        self.outcomes, self.asked = list(outcomes), None
+
+    def trace_under_way(self, run: RunFolder, question: PredictionQuestion) -> Asked | None:
+        return self.asked
+
+    def trace(self, run: RunFolder, question: PredictionQuestion, keep: Callable[[Traced], None]) -> Asked:
+        self.asked, outcome = Asked(run, question.to_message()), self.outcomes.pop(0)
+        if isinstance(outcome, str):
+            self.asked.finish(None, outcome)
+        else:
+            keep(Traced(outcome, "", {}))
+            self.asked.finish(Traced(outcome, "", {}))
+        return self.asked
+
+
+def test_a_slow_trace_waits_for_a_button_and_one_that_failed_says_why(
+    runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, query_id = without_trace(runs_dir, sample_run)
+    folder.update_record(cost={"scoring_seconds": 200.0})
+    traces = sample_run.table("traces").query("query_id == @query_id").reset_index(drop=True)
+    engine = TracingEngine("The curvature fell over <b>hard</b>.", traces)
+    monkeypatch.setattr(traced_now, "asking_engine", lambda: engine)
+    app = open_page("trace_back", query=query_id)
+    assert "No trace stored" in words_on(app) and "3 to 5 minutes after loading" in words_on(app)
+    button(app, "Trace this prediction").click().run()
+    assert "fell over <b>hard</b>" in words_on(app) and app.error
+    assert not open_page("trace_back", query=query_id).exception and len(engine.outcomes) == 1
+    button(app, "Try again").click().run()
+    assert not app.exception and "Check without these 10" in labels(app)
+    assert trace_question(folder, query_id).is_answered
+
+
+def test_other_tiers_are_traced_by_a_button_that_says_how_long_it_takes(
+    runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, query_id = without_trace(runs_dir, sample_run, tier="all")
+    monkeypatch.setattr(traced_now, "asking_engine", None)
+    app = open_page("trace_back", query=query_id)
+    assert not app.exception and "No trace stored" in words_on(app) and "second" in words_on(app)
+    assert labels(app) == ["Trace this prediction"]
+    folder.update_record(cost={"scoring_seconds": None})
+    assert "not known" in words_on(open_page("trace_back", query=query_id))
+    monkeypatch.setenv("ECIF_LOCAL", "0")
+    monkeypatch.setenv("ECIF_ASK", "1")
+    assert "ecif trace RUN" in words_on(open_page("trace_back", query=query_id))
 
 
 @pytest.mark.timeout(400)

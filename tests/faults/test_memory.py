@@ -15,7 +15,7 @@ import torch
 from small_data import small_config
 from tiny_models import adapter_run, hf_clip, picture_table
 
-from engine import embedding
+from engine import shard_encoding
 from engine.cli import main
 from engine.directional import encoders, heads
 from engine.directional.derivatives import choose_way
@@ -84,23 +84,39 @@ def test_what_is_no_shortage_is_not_tried_again_and_one_row_that_does_not_fit_is
         in_chunks_that_fit(8, 8, slices(8), hopeless)
 
 
-def test_a_chunk_whose_progress_does_not_fit_gives_its_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_whose_progress_does_not_fit_gives_its_rows_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     class Model:
+        heads = Heads(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(()))
+
         def prepare_images(self, images: list[float]) -> torch.Tensor:
             return torch.tensor(images)[:, None]
+
+        def prepare_texts(self, texts: list[str]) -> tuple[torch.Tensor, int]:
+            return torch.tensor([[float(text)] for text in texts]), 1
 
         def penultimate_images(self, inputs: torch.Tensor) -> torch.Tensor:
             return inputs
 
+        penultimate_texts = penultimate_images
+
     shortages = [MemoryError()]
 
-    def report(done: int, total: int) -> None:
+    def report(done: int) -> None:
         if done > MOST and shortages:
             raise shortages.pop()
 
-    monkeypatch.setattr(embedding, "_decode", lambda row: row.number)
-    found = embedding._embed_images(Model(), pd.DataFrame({"number": np.arange(11.0)}), 4, report)
-    assert found[:, 0].tolist() == list(range(11)) and not shortages
+    monkeypatch.setattr(shard_encoding, "open_picture", lambda place, name: float(name))
+    names = [str(number) for number in range(11)]
+    pairs = pd.DataFrame({"images": "", "image": names, "caption": names})
+    encoder = shard_encoding.shard_encoder(tmp_path, Model(), pairs, 4, report=report)
+    encoder.shards.prepare()
+    for shard in encoder.shards.unfinished():
+        encoder.encode(shard)
+    assert not shortages
+    for kind in ("image", "text"):
+        assert np.load(tmp_path / f"{kind}.npy")[:, 0].tolist() == list(range(11))
 
 
 def too_large(value: torch.Tensor, most: int = MOST) -> torch.Tensor:

@@ -1,14 +1,26 @@
 """Where the bytes of a picture come from: folders and tars give the same pictures, and nothing beside them."""
 
 import io
+import random
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.errors import ConfigError
-from engine.pairs import ReadOptions, RejectedImage, check_picture, images, open_picture, picture_bytes, read_pair_table
+from engine.pairs import (
+    ReadOptions,
+    RejectedImage,
+    check_picture,
+    images,
+    open_picture,
+    picture_bytes,
+    read_pair_table,
+    reading_order,
+)
+from engine.pairs.places import tar
 from engine.pairs.places.tar_members import CUT_OFF, DAMAGED_TAR, MAX_EXTRA_BYTES, tar_members
 
 LONG = "a" * 150 + "/" + "b" * 120 + ".png"
@@ -147,3 +159,37 @@ def test_a_template_of_captions_has_one_place_for_the_class():
     for template in ("a photo", "{} and {}", ""):
         with pytest.raises(ConfigError, match="exactly one"):
             ReadOptions(template=template)
+
+
+def test_of_many_tars_read_in_any_order_each_is_walked_once(tmp_path, monkeypatch):
+    walked, order = [], random.Random(0)
+    monkeypatch.setattr(tar, "tar_members", lambda path: walked.append(path) or tar_members(path))
+    names = [f"{at}.png" for at in range(3)]
+    shards = [pack(tmp_path / f"{at:05d}.tar", {name: f"{at} {name}".encode() for name in names}) for at in range(1200)]
+    wanted = [(shard, name) for shard in shards for name in names]
+    for shard, name in order.sample(wanted, len(wanted)):
+        assert picture_bytes(shard, name) == f"{int(shard.stem)} {name}".encode()
+    assert sorted(walked) == shards
+
+
+def test_a_large_index_of_a_tar_lies_in_a_temporary_file_and_says_the_same(tmp_path, monkeypatch):
+    members = {f"{at}.png": f"picture {at}".encode() for at in range(400)}
+    mapped = tar._index_of(pack(tmp_path / "0.tar", members))
+    assert isinstance(mapped.hashes, np.memmap) and isinstance(mapped.sizes, np.memmap)
+    monkeypatch.setattr(tar, "SMALL_INDEX_BYTES", 2**20)
+    (tmp_path / "same").mkdir()
+    kept = tar._index_of(pack(tmp_path / "same" / "0.tar", members))
+    assert not isinstance(kept.hashes, np.memmap)
+    assert [kept.find(name) for name in (*members, "none")] == [mapped.find(name) for name in (*members, "none")]
+    assert kept.find("none") is None and len({kept.find(name) for name in members}) == 400
+
+
+def test_pictures_of_one_place_are_read_in_the_order_in_which_they_lie():
+    pictures = [
+        ("b.parquet", "image/10"),
+        ("a", "x.png"),
+        ("b.parquet", "image/9"),
+        ("a", "c.png"),
+        ("b.parquet", "jpg/1"),
+    ]
+    assert sorted(pictures, key=lambda one: reading_order(*one)) == [pictures[at] for at in (3, 1, 2, 0, 4)]

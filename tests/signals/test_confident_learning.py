@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from signals.spaces import own_and_made, space
 
-from engine.signals.confident_learning import LabelQuality, class_probabilities
+from engine.signals.confident_learning import FoldClassifiers, LabelQuality
 
 
 def images_in_classes(num_pairs: int = 300, num_classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -15,6 +15,11 @@ def images_in_classes(num_pairs: int = 300, num_classes: int = 3) -> tuple[np.nd
     labels = np.arange(num_pairs) % num_classes
     centres = generator.normal(size=(num_classes, 8))
     return centres[labels] * 50 + 40 * generator.normal(size=(num_pairs, 8)) + 1000, labels
+
+
+def class_probabilities(features, labels, folds, num_classes, trust=None) -> np.ndarray:
+    images = torch.from_numpy(features)
+    return FoldClassifiers.fitted(images, labels, folds, num_classes, trust).probabilities(images, folds)
 
 
 def test_label_quality_is_the_normalized_margin_of_the_captions_class_in_the_image() -> None:

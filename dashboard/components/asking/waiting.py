@@ -59,7 +59,7 @@ def forget_question() -> None:
 def engine_in_words(run: RunFolder) -> None:
     """Begin to load the model of a run that is about to be asked, and say what that takes."""
     engine = asking_engine()
-    engine.warm(run)
+    engine.warm(run, with_model=True)
     memory = 0 if engine.is_loading else engine.memory_bytes
     with st.container(border=True, height="stretch"):
         st.markdown("##### Press Ask")

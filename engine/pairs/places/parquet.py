@@ -1,10 +1,10 @@
-"""Pictures that lie in the cells of a Parquet file; one row group at a time is in memory, a few are kept."""
+"""Pictures that lie in the cells of a Parquet file; a row group is decoded at a time, and only their column of it."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,17 @@ import pyarrow.parquet as pq
 
 from engine.pairs.images import CUT_OFF_FILE, MISSING, NO_ACCESS, RejectedImage
 from engine.pairs.places.cells import cell_bytes, cell_of
+from engine.pairs.places.row_groups import RowGroups
 
-KEPT_GROUPS, KEPT_FILES = 4, 1024
+KEPT_FILES = 1024
+"""whose ends are remembered"""
 MAX_GROUP_BYTES = 2**30
 BIG_GROUP = (
     f"The row group that holds the image is larger than {MAX_GROUP_BYTES // 2**20} MiB; "
     "write the file with smaller row groups."
 )
 _ONE_AT_A_TIME = threading.Lock()
+_GROUPS = RowGroups()
 
 
 class ParquetPlace:
@@ -56,7 +59,7 @@ class ParquetPlace:
             raise RejectedImage(BIG_GROUP)
         try:
             with _ONE_AT_A_TIME:  # else every thread would decode the same group
-                cells = _cells(*facts.key, group, column)
+                cells = _GROUPS.get((*facts.key, group, column), partial(_cells, place, group, column))
             return cell_bytes(cells[row - int(facts.starts[group])])
         except IndexError as error:  # fewer rows than the end of the file says
             raise RejectedImage(CUT_OFF_FILE) from error
@@ -95,7 +98,6 @@ def _facts(place: Path, size: int, modified: int) -> _Facts:
     return _Facts((place, size, modified), columns, starts, tuple(group.total_byte_size for group in groups))
 
 
-@lru_cache(maxsize=KEPT_GROUPS)
-def _cells(place: Path, size: int, modified: int, group: int, column: str) -> pa.ChunkedArray:
+def _cells(place: Path, group: int, column: str) -> pa.ChunkedArray:
     with pq.ParquetFile(place, pre_buffer=False) as file:
         return file.read_row_group(group, columns=[column], use_threads=False)[column]

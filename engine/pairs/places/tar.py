@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,8 +15,10 @@ import numpy as np
 from engine.pairs.images import BIG_FILE, CUT_OFF_FILE, EMPTY_FILE, MAX_FILE_BYTES, MISSING, NO_ACCESS, RejectedImage
 from engine.pairs.places.tar_members import tar_members
 
-KEPT_INDEXES = 1024
-"""tars whose members are remembered: 24 bytes for each"""
+KEPT_INDEXES = 2**15
+"""tars whose members are remembered, 24 bytes for each member"""
+SMALL_INDEX_BYTES = 2**12
+"""an index that is not larger stays in memory"""
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -62,7 +66,7 @@ def first_offset(place: Path, name: str) -> int | None:
 
 @dataclass(frozen=True)
 class _Index:
-    """The members of a tar by their names' hashes; millions of them take tens of megabytes."""
+    """The members of a tar by their names' hashes."""
 
     hashes: np.ndarray
     """`[members]`, ascending"""
@@ -106,4 +110,15 @@ def _index(place: Path, size: int, modified: int) -> _Index:
     found = [(hash(one.name), one.offset, one.size) for one in tar_members(place) if one.problem is None]
     columns = np.array(found, dtype=np.int64).reshape(-1, 3)
     columns = columns[np.argsort(columns[:, 0], kind="stable")]  # of equal names the first stays first
-    return _Index(*(np.ascontiguousarray(column) for column in columns.T))
+    return _Index(*_mapped(np.ascontiguousarray(columns.T)))
+
+
+def _mapped(columns: np.ndarray) -> np.ndarray:
+    """The same, mapped from a temporary file without a name: the system keeps in memory what is used."""
+    if columns.nbytes <= SMALL_INDEX_BYTES:
+        return columns
+    with contextlib.suppress(OSError), tempfile.TemporaryFile() as file:
+        columns.tofile(file)
+        file.flush()
+        return np.memmap(file, columns.dtype, "r", shape=columns.shape)
+    return columns  # no room for temporary files

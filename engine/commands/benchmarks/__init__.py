@@ -1,0 +1,10 @@
+"""The kinds of `ecif benchmark`: NAME, HELP, add_options(parser), main(options). No torch until one runs."""
+
+from types import ModuleType
+
+from engine.commands.benchmarks import alternatives, gpu, growth, passes, scale, sizing
+
+BENCHMARKS: tuple[ModuleType, ...] = (passes, growth, scale, gpu, sizing, alternatives)
+"""in the order of `ecif benchmark --help`"""
+
+__all__ = ["BENCHMARKS", "passes"]
