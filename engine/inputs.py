@@ -24,6 +24,8 @@ from engine.pairs import open_picture, reading_order
 WORKERS = min(16, os.cpu_count() or 1)
 """threads: decoding and resizing leave the interpreter free"""
 KEPT_BYTES = 2 * 2**30
+KEPT_TOKEN_BYTES = 2**27
+"""about 100,000 texts of 77 tokens; a training, whose batches never come again, fills it and no more"""
 
 
 class Inputs(ABC):
@@ -67,7 +69,7 @@ class EncoderInputs(Inputs):
         encoder: prepares them.
         images: (folder or container, name in it) of each image row.
         texts: captions, then prompts.
-        kept_bytes: prepared images that stay in memory; tokens may take as much again.
+        kept_bytes: prepared images that stay in memory.
     """
 
     encoder: DualEncoder
@@ -104,7 +106,7 @@ class EncoderInputs(Inputs):
             return self._tokens[key]
         tokens, _ = self.encoder.prepare_texts([self.texts[row] for row in rows])
         size = sum(part.numel() * part.element_size() for part in tokens.values())
-        if size * (len(self._tokens) + 1) <= self.kept_bytes:
+        if size * (len(self._tokens) + 1) <= KEPT_TOKEN_BYTES:
             self._tokens[key] = tokens
         return tokens
 
