@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.comparison import compare, suspects
 from engine.review import Decision, DecisionStore
+from engine.ranked_table import write_ranked
 from engine.runs import RunFolder, write_table
 
 DROPPED = 30
@@ -30,6 +31,7 @@ def cleaned(runs_dir: Path, sample_run: RunFolder) -> RunFolder:
         write_table(
             folder / f"{name}.parquet", table.assign(influence=-table["influence"]) if name == "scores" else table
         )
+    write_ranked(run)
     return run
 
 
