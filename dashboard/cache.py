@@ -10,7 +10,6 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from dashboard.comparison import Comparison, compare, suspects
 from dashboard.originals import check_place
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
@@ -80,14 +79,6 @@ def confusions(run: RunFolder) -> dict[str, Any]:
 def score_scale(run: RunFolder) -> float:
     """The influence [nats] that fills half a bar on pages about the validation loss."""
     return _score_scale(str(run.path), run.revision)
-
-
-def comparison(
-    run: RunFolder, other: RunFolder, rankings: tuple[str, str], top: int | None = None, threshold: float | None = None
-) -> Comparison:
-    """Where a ranking of one run and one of another, or of the same, agree; see `dashboard.comparison.compare`."""
-    names = (str(run.path), run.revision, str(other.path), other.revision)
-    return _comparison(*names, *rankings, top, threshold)
 
 
 def decisions(store: DecisionStore) -> pd.DataFrame:
@@ -181,15 +172,6 @@ def _advice(path: str, revision: str, place: str, store_revision: int) -> Advice
 def _confusions(path: str, revision: str) -> dict[str, Any]:
     queries = _table(path, revision, "queries")
     return count_confusions(queries[queries["kind"] == "classification"])
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _comparison(
-    path: str, revision: str, other: str, other_revision: str, by: str, other_by: str,
-    top: int | None, threshold: float | None,
-) -> Comparison:  # fmt: skip
-    a, b = suspects(_train_scores(path, revision), by), suspects(_train_scores(other, other_revision), other_by)
-    return compare(a, b, top, threshold)
 
 
 @st.cache_data(max_entries=8)
