@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
+from dashboard.conditions import Condition
+from dashboard.listing import Listed, Listing
+from dashboard.run_tables import RunTables
 from dashboard.wording import pairs_in_words
+from engine.ranked_table import quoted
 from engine.review import Decision
 from engine.review.acts import Act
 from engine.review.decisions import MAX_CAPTION_CHARACTERS
@@ -18,29 +21,50 @@ DONE = {"keep": "kept", "drop": "dropped", "unsure": "called unsure", "relabel":
 RECENT = datetime.timedelta(hours=12)
 
 
-def suggested_captions(
-    scores: pd.DataFrame, suggestions: pd.DataFrame | None, pair_ids: Collection[str]
-) -> dict[str, str]:
-    """The best caption that is suggested for each pair and is not its own; pairs without one are left out.
+@dataclass(frozen=True)
+class Scope:
+    """Pairs that one decision is about: named by a condition, so that a million of them are never held at once."""
 
-    So are captions that are too long for a decision.
+    count: int
+    condition: Condition
+    """rows of the ranked table"""
+    ids: Callable[[], Iterator[list[str]]]
+    """all pair_ids in the order on screen, in batches"""
 
-    Args:
-        scores: scores and pairs, indexed by pair_id; its single suggested_caption serves where the table says nothing.
-        suggestions: sorted by pair_id and rank, indexed by pair_id; None if the run has none.
-        pair_ids: of `scores`.
-    """
-    rows = scores.loc[list(pair_ids)]
-    found = {}
-    if "suggested_caption" in rows:
-        single = rows[rows["suggested_caption"].notna() & (rows["suggested_caption"] != rows["caption"])]
-        found = single["suggested_caption"].to_dict()
-    if suggestions is not None:
-        own = suggestions[suggestions.index.isin(rows.index)]
-        own = own[own["caption"].to_numpy() != rows["caption"].reindex(own.index).to_numpy()]
-        found |= own["caption"][~own.index.duplicated()].to_dict()
-    texts = {pair_id: str(found.get(pair_id, "")) for pair_id in rows.index}
-    return {one: text for one, text in texts.items() if text.strip() and len(text) <= MAX_CAPTION_CHARACTERS}
+    @classmethod
+    def given(cls, pair_ids: Sequence[str]) -> Scope:
+        """Pairs given one by one."""
+        condition = ("pair_id IN (SELECT unnest(?::VARCHAR[]))", [list(pair_ids)])
+        return cls(len(pair_ids), condition, lambda: iter([list(pair_ids)]))
+
+    @classmethod
+    def listed(cls, listing: Listing, listed: Listed) -> Scope:
+        """All pairs of a list."""
+        return cls(listing.count(listed), listing.condition(listed), lambda: listing.ids(listed))
+
+
+def num_suggested(tables: RunTables, scope: Scope) -> int:
+    """For how many pairs of a scope a caption is suggested that is not their own."""
+    sql, values = scope.condition
+    return tables.value(f"SELECT count(best) FROM ({_best(tables, sql)})", values)  # noqa: S608
+
+
+def _best(tables: RunTables, condition: str) -> str:
+    """SQL for pair_id, place, suspicion and the best caption suggested, none if it is a pair's own or too long."""
+    single = "suggested_caption" if "suggested_caption" in tables.columns("ranked") else "NULL::VARCHAR"
+    rows = f"SELECT pair_id, place, caption, suspicion, {single} AS single FROM ranked WHERE {condition}"  # noqa: S608
+    found = "SELECT NULL::VARCHAR AS pair_id, NULL::VARCHAR AS suggested"
+    if tables.has("suggestions"):
+        found = (
+            "SELECT pair_id, arg_min(s.caption, s.rank) AS suggested FROM suggestions s JOIN r USING (pair_id) "
+            "WHERE s.caption <> r.caption GROUP BY pair_id"
+        )
+    fits = f"best <> caption AND trim(best) <> '' AND length(best) <= {MAX_CAPTION_CHARACTERS}"
+    return (
+        f"WITH r AS MATERIALIZED ({rows}), t AS ({found}), "  # noqa: S608
+        "b AS (SELECT r.*, coalesce(t.suggested, r.single) AS best FROM r LEFT JOIN t USING (pair_id)) "
+        f"SELECT pair_id, place, suspicion, CASE WHEN {fits} THEN best END AS best FROM b"
+    )
 
 
 @dataclass(frozen=True)
@@ -49,73 +73,82 @@ class Plan:
 
     verdict: str
     """keep, drop, relabel or unsure"""
-    pair_ids: tuple[str, ...]
-    """pairs that get a decision, in order"""
-    captions: dict[str, str]
-    """the new caption of each, with relabel only"""
-    num_left: int = 0
-    """pairs in the scope that get none, since no caption is suggested for them"""
+    scope: Scope
+    num_pairs: int
+    """pairs that get a decision"""
 
     @classmethod
-    def of(cls, verdict: str, pair_ids: Sequence[str], captions: dict[str, str]) -> Plan:
+    def of(cls, verdict: str, scope: Scope, num_suggested: int) -> Plan:
         """The plan for a scope; relabelling takes those with a suggested caption.
 
         Args:
             verdict: keep, drop, relabel or unsure.
-            pair_ids: all pairs of the scope.
-            captions: of `suggested_captions`; looked at for relabelling.
+            scope: the pairs.
+            num_suggested: see the function; looked at for relabelling.
         """
-        if verdict != "relabel":
-            return cls(verdict, tuple(pair_ids), {})
-        own = {pair_id: captions[pair_id] for pair_id in pair_ids if pair_id in captions}
-        return cls(verdict, tuple(own), own, len(pair_ids) - len(own))
+        return cls(verdict, scope, num_suggested if verdict == "relabel" else scope.count)
 
     def question(self) -> str:
         """The title of what is confirmed."""
-        return f"{DOING[self.verdict]} {pairs_in_words(len(self.pair_ids))}?"
+        return f"{DOING[self.verdict]} {pairs_in_words(self.num_pairs)}?"
 
-    def consequences(self, decided: Collection[str], annotator: str) -> list[str]:
+    def num_again(self, tables: RunTables, decided: str) -> int:
+        """How many of them are decided already.
+
+        Args:
+            tables: of the run.
+            decided: the table of decided pairs, with the column place.
+        """
+        sql, values = self.scope.condition
+        rows = f"SELECT best FROM ({_best(tables, sql)}) WHERE place IN (SELECT place FROM {quoted(decided)})"  # noqa: S608
+        counted = "count(best)" if self.verdict == "relabel" else "count(*)"
+        return tables.value(f"SELECT {counted} FROM ({rows})", values)  # noqa: S608
+
+    def consequences(self, num_again: int, annotator: str) -> list[str]:
         """What happens, one sentence each.
 
         Args:
-            decided: pair_ids with a standing decision.
+            num_again: how many of the pairs have a standing decision.
             annotator: in whose name.
         """
-        number = len(self.pair_ids)
-        again = len(set(self.pair_ids) & set(decided))
+        number, num_left = self.num_pairs, self.scope.count - self.num_pairs
         said = [f"{number:,} decisions are written in the name of {annotator}. No file of the data set is changed."]
         if self.verdict == "relabel":
             said.append("Each gets the best of its suggested captions, which nobody has read yet.")
-        if self.num_left:
-            said.append(f"{self.num_left:,} others have no suggested caption and stay as they are.")
-        if again:
-            said.append(f"{again:,} are decided already; what you say now stands instead.")
+        if num_left:
+            said.append(f"{num_left:,} others have no suggested caption and stay as they are.")
+        if num_again:
+            said.append(f"{num_again:,} are decided already; what you say now stands instead.")
         return [*said, "One Undo takes all of it back."]
 
-    def decisions(self, act: str, annotator: str, run_id: str, suspicion: pd.Series) -> list[Decision]:
-        """The decisions to store; their client_keys begin with the name of the act.
+    def decisions(self, tables: RunTables, act: str, annotator: str, run_id: str) -> Iterator[list[Decision]]:
+        """The decisions to store, in batches, the most suspicious first; client_keys begin with the name of the act.
 
         Args:
+            tables: of the run.
             act: see `engine.review.acts.new_act`.
             annotator: who decides.
             run_id: the run on screen.
-            suspicion: of the run's pairs, indexed by pair_id, 0 … 1.
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        values = suspicion.reindex(list(self.pair_ids)).tolist()
-        return [
-            Decision(
-                pair_id=pair_id,
-                verdict=self.verdict,
-                new_caption=self.captions.get(pair_id),
-                annotator=annotator,
-                decided_at=now,
-                client_key=f"{act}-{number}",
-                run_id=run_id,
-                suspicion=None if pd.isna(value) else value,
-            )
-            for number, (pair_id, value) in enumerate(zip(self.pair_ids, values, strict=True))
-        ]
+        sql, values = self.scope.condition
+        wanted = "best IS NOT NULL" if self.verdict == "relabel" else "true"
+        rows = f"SELECT pair_id, suspicion, best FROM ({_best(tables, sql)}) WHERE {wanted} ORDER BY place"  # noqa: S608
+        number = itertools.count()
+        for batch in tables.batches(rows, values):
+            yield [
+                Decision(
+                    pair_id=pair_id,
+                    verdict=self.verdict,
+                    new_caption=best if self.verdict == "relabel" else None,
+                    annotator=annotator,
+                    decided_at=now,
+                    client_key=f"{act}-{next(number)}",
+                    run_id=run_id,
+                    suspicion=None if suspicion is None or suspicion != suspicion else suspicion,
+                )
+                for pair_id, suspicion, best in batch
+            ]
 
 
 def done_in_words(act: Act) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from dashboard.listing import Listing
 from dashboard.originals import check_place
 from dashboard.places import decisions_place
 from dashboard.predictions import confusions as count_confusions
 from dashboard.run_tables import RunTables
-from dashboard.tables import bar_scale
+from dashboard.tables import bar_scale_of, learnable
 from engine.errors import EcifError
 from engine.learning import Advice, Pairs, advise, in_order_of_first_decision, pairs_of
 from engine.pairs import open_picture
@@ -24,8 +26,9 @@ from engine.review.blind import BlindStore
 from engine.review.queues import QueueStore
 from engine.runs import RunFolder
 
-PAIR_COLUMNS = ["pair_id", "pair_index", "image", "images", "caption", "label", "split", "width", "height", "thumbnail"]
 PICTURE_PIXELS = 720
+LEARN_AMONG = 50_000
+"""pairs: of so many advice comes within a second"""
 
 
 def tables(run: RunFolder) -> RunTables:
@@ -33,42 +36,32 @@ def tables(run: RunFolder) -> RunTables:
     return _tables(str(run.path), run.revision)
 
 
+def listing(run: RunFolder) -> Listing:
+    """The training pairs of a run, to be narrowed and sorted; made once per revision of the run."""
+    return _listing(str(run.path), run.revision)
+
+
+def standing(pair_ids: Iterable[str]) -> pd.DataFrame:
+    """The standing decisions on some pairs, indexed by pair_id, which is a column as well."""
+    return decision_store().current(list(pair_ids)).set_index("pair_id", drop=False)
+
+
 def table(run: RunFolder, name: str) -> pd.DataFrame:
     """A table of a run, shared by all sessions: never change it in place."""
     return _table(str(run.path), run.revision, name)
 
 
-def pairs(run: RunFolder) -> pd.DataFrame:
-    """The pairs of a run, indexed by pair_id. Never change it in place."""
-    return _pairs(str(run.path), run.revision)
-
-
-def train_scores(run: RunFolder) -> pd.DataFrame:
-    """Scores and pairs of the training split side by side, most suspicious first, indexed by pair_id."""
-    return _train_scores(str(run.path), run.revision)
-
-
-def signals(run: RunFolder) -> pd.DataFrame | None:
-    """The cross-fitted signals of the training pairs, indexed by pair_id; None where a run has none.
-
-    Runs of earlier versions and of too few pairs have none. Never change it in place.
-    """
-    return _signals(str(run.path), run.revision)
-
-
 def advice(run: RunFolder, store: DecisionStore) -> Advice:
-    """What the decisions so far teach about a run that has signals; computed once per run and revision of the store."""
+    """What the decisions so far teach about a run that has signals; computed once per run and revision of the store.
+
+    It learns from and about the `LEARN_AMONG` most suspicious pairs.
+    """
     return _advice(str(run.path), run.revision, decisions_place(), store.revision())
 
 
-def pairs_to_learn(run: RunFolder) -> Pairs:
-    """The pairs of a run that has signals, made comparable for learning."""
-    return _pairs_to_learn(str(run.path), run.revision)
-
-
-def suggestions(run: RunFolder) -> pd.DataFrame | None:
-    """Suggested captions of a run by pair, the best first, indexed by pair_id; None if it has no such table."""
-    return _suggestions(str(run.path), run.revision)
+def pairs_for_cards(run: RunFolder) -> Pairs:
+    """Pairs of a run that has signals, drawn evenly from all, of which a blind check makes its cards."""
+    return _comparable(str(run.path), run.revision, "hash(pair_id)")
 
 
 def confusions(run: RunFolder) -> dict[str, Any]:
@@ -121,51 +114,26 @@ def _tables(path: str, revision: str) -> RunTables:
     return RunTables.open(RunFolder(Path(path)))
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _listing(path: str, revision: str) -> Listing:
+    return Listing(_tables(path, revision))
+
+
 @st.cache_resource(max_entries=32)
 def _table(path: str, revision: str, name: str) -> pd.DataFrame:
     return RunFolder(Path(path)).table(name)
 
 
-@st.cache_resource(max_entries=8)
-def _pairs(path: str, revision: str) -> pd.DataFrame:
-    found = RunFolder(Path(path)).table("pairs", columns=PAIR_COLUMNS)
-    return found.set_index("pair_id", drop=False)
-
-
-@st.cache_resource(max_entries=8)
-def _train_scores(path: str, revision: str) -> pd.DataFrame:
-    scores = _table(path, revision, "scores").set_index("pair_id")
-    joined = _pairs(path, revision).join(scores, how="inner")
-    found = _signals(path, revision)
-    if found is not None:
-        joined = joined.join(found[["p_wrong", "reason"]])
-    return joined.sort_values("suspicion_rank")
-
-
-@st.cache_resource(max_entries=8)
-def _signals(path: str, revision: str) -> pd.DataFrame | None:
-    run = RunFolder(Path(path))
-    if not run.has_table("signals") or not run.record.get("detection", {}).get("is_cross_fitted"):
-        return None
-    return _table(path, revision, "signals").set_index("pair_id")
-
-
-@st.cache_resource(max_entries=8)
-def _suggestions(path: str, revision: str) -> pd.DataFrame | None:
-    if not RunFolder(Path(path)).has_table("suggestions"):
-        return None
-    return _table(path, revision, "suggestions").sort_values(["pair_id", "rank"]).set_index("pair_id")
-
-
-@st.cache_resource(max_entries=8)
-def _pairs_to_learn(path: str, revision: str) -> Pairs:
-    return pairs_of(_signals(path, revision).join(_pairs(path, revision)["label"]))
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _comparable(path: str, revision: str, first: str) -> Pairs:
+    """The first `LEARN_AMONG` pairs in some order, made comparable."""
+    return pairs_of(learnable(_tables(path, revision), first, LEARN_AMONG))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Learning from the decisions …")
 def _advice(path: str, revision: str, place: str, store_revision: int) -> Advice:
     store = _store(place)
-    return advise(_pairs_to_learn(path, revision), in_order_of_first_decision(store.current(), store.history()))
+    return advise(_comparable(path, revision, "place"), in_order_of_first_decision(store.current(), store.history()))
 
 
 @st.cache_resource(max_entries=8)
@@ -176,7 +144,7 @@ def _confusions(path: str, revision: str) -> dict[str, Any]:
 
 @st.cache_data(max_entries=8)
 def _score_scale(path: str, revision: str) -> float:
-    return bar_scale(_train_scores(path, revision))
+    return bar_scale_of(_tables(path, revision))
 
 
 @st.cache_resource(max_entries=4)
@@ -188,7 +156,7 @@ def _decisions(place: str, revision: int) -> pd.DataFrame:
 def picture(path: str, revision: str, pair_id: str) -> bytes:
     """The picture of a pair for the Pair page, as WebP; its thumbnail where the original is not at hand."""
     run = RunFolder(Path(path))
-    row = _pairs(path, revision).loc[pair_id]
+    row = _tables(path, revision).pairs_by_id([pair_id], ["images", "image", "thumbnail"]).iloc[0]
     try:
         check_place(run, row["images"])
         image = open_picture(row["images"], row["image"])

@@ -60,7 +60,7 @@ class Comparison:
     """rank correlation over the pairs of both, −1 … 1; nan if there is nothing to correlate"""
 
     def pairs(self, region: str) -> pd.DataFrame:
-        """The ranks of the pairs of one region, in the order of the ranking that flags them; those of both by their worse rank."""
+        """The ranks of one region, in the order of the ranking that flags them; those of both by their worse rank."""
         own = self.ranks[self.ranks["region"] == region]
         order = {"a": own["rank_a"], "b": own["rank_b"]}.get(region, own.max(axis=1, numeric_only=True))
         return own.loc[order.sort_values(kind="stable").index]
@@ -111,7 +111,7 @@ class Ranked:
     """Two rankings over the pairs that both know."""
 
     values: pd.DataFrame
-    """indexed as the rankings were, in the order of the index: a, b, higher is more suspect; rank_a, rank_b, 1 = most"""
+    """indexed as the rankings were, in the order of the index: a, b (higher is more suspect), rank_a, rank_b"""
     only_in_a: int
     only_in_b: int
     spearman: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from scipy.stats import binomtest
 from dashboard.run_tables import RunTables
 from dashboard.wording import MADE_WRONG_WORDS, SHARE_CAVEAT, SHARE_CAVEAT_WITHOUT_CLASSES, SIGNALS, percent
 from engine.learning.table import VERDICTS
+from engine.ranked_table import quoted
 
 HALF = 0.5
 LEAST_OFTEN = 3
@@ -278,23 +280,26 @@ class Driver:
     """share of the training pairs that are less suspect by it, 0 … 1"""
 
 
-def strongest_signals(signals: pd.DataFrame, pair_id: str, number: int = 4) -> list[Driver]:
+def strongest_signals(tables: RunTables, score: pd.Series, number: int = 4) -> list[Driver]:
     """The signals by which a pair stands out most; those that say the same in words are one.
 
     Args:
-        signals: signals of all training pairs, indexed by pair_id.
-        pair_id: one of them.
+        tables: of the run.
+        score: the pair's row of the ranked table.
         number: how many at most.
     """
+    own = {name: float(score[name]) for name in SIGNALS if name in score and math.isfinite(score[name])}
+    if not own:
+        return []
+    less = {1: "<", -1: ">"}
+    shares = ", ".join(
+        f"avg(({quoted(name)} {less[SIGNALS[name][1]]} ?)::INTEGER) FILTER (isfinite({quoted(name)}))" for name in own
+    )
+    found = tables.rows(f"SELECT {shares} FROM ranked", list(own.values())).iloc[0]  # noqa: S608
     best: dict[str, float] = {}
-    for name, (words, sign) in SIGNALS.items():
-        if name not in signals:
-            continue
-        values = sign * signals[name].to_numpy(dtype=float)
-        own = values[signals.index.get_loc(pair_id)]
-        if np.isfinite(own):
-            known = values[np.isfinite(values)]
-            best[words] = max(best.get(words, 0.0), float((known < own).mean()))
+    for name, share in zip(own, found, strict=True):
+        words = SIGNALS[name][0]
+        best[words] = max(best.get(words, 0.0), float(share))
     ordered = sorted(best.items(), key=lambda item: -item[1])
     return [Driver(words, share) for words, share in ordered[:number] if share > HALF]
 
@@ -305,11 +310,9 @@ def standing_in_words(driver: Driver) -> str:
     return f"{driver.words}: **in the top {percent(top)} of pairs**"
 
 
-def is_defended(score: pd.Series, signals: pd.DataFrame) -> bool:
+def is_defended(score: pd.Series) -> bool:
     """Whether the model that learned a pair says that it helps, and models that have not seen it that it hurts."""
-    if "unseen_influence" not in signals:
-        return False
-    return bool(score["influence"] > 0 and signals.at[score["pair_id"], "unseen_influence"] < 0)
+    return bool(score["influence"] > 0 and score.get("unseen_influence", 0) < 0)
 
 
 def probability_in_words(p_wrong: float) -> str:

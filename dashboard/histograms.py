@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.run_tables import RunTables
+from engine.ranked_table import quoted
+
 NUM_BINS = 40
 TAIL = 0.005
 """share of the values at each end in the first and the last bin, so that outliers do not flatten the rest"""
@@ -22,19 +25,27 @@ class Histogram:
     """`[bins]`"""
 
 
-def histogram(values: np.ndarray) -> Histogram | None:
-    """The histogram of the finite values; None where there is nothing to choose from.
+def histogram(tables: RunTables, measure: str) -> Histogram | None:
+    """The histogram of the finite values of all training pairs; None where there is nothing to choose from.
 
     Args:
-        values: of one measure, `[pairs]`.
+        tables: of the run.
+        measure: a number in the ranked table.
     """
-    finite = values[np.isfinite(values)]
-    if not len(finite) or finite.min() == finite.max():
+    finite = f"(SELECT {quoted(measure)}::DOUBLE AS value FROM ranked WHERE isfinite({quoted(measure)}::DOUBLE))"  # noqa: S608
+    low, high, first, last = tables.rows(
+        f"SELECT quantile_cont(value, {TAIL}), quantile_cont(value, {1 - TAIL}), min(value), max(value) FROM {finite}"  # noqa: S608
+    ).iloc[0]
+    if math.isnan(first) or first == last:
         return None
-    low, high = np.quantile(finite, [TAIL, 1 - TAIL])
     if low == high:
-        low, high = finite.min(), finite.max()
+        low, high = first, last
     decimals = 1 - math.floor(math.log10((high - low) / NUM_BINS))
     edges = np.unique(np.round(np.linspace(low, high, NUM_BINS + 1), decimals))
-    counts, _ = np.histogram(np.clip(finite, edges[0], edges[-1]), edges)
-    return Histogram(tuple(edges.tolist()), tuple(counts.tolist()))
+    # DuckDB's bins hold their upper ends; a bin is to hold its lower end: so everything is turned round.
+    found = tables.value(
+        f"SELECT histogram(-greatest(least(value, ?), ?), ?::DOUBLE[]) FROM {finite}",  # noqa: S608
+        [edges[-1], edges[0], (-edges[::-1]).tolist()],
+    )
+    *counts, before_last, last = (found.get(-edge, 0) for edge in edges.tolist())
+    return Histogram(tuple(edges.tolist()), (*counts, before_last + last))  # the last bin holds both its ends

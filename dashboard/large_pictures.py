@@ -41,7 +41,8 @@ def _picture(run_id: str, pair_id: str) -> bytes | None:
 
     try:
         run = RunFolder.open(folder)
-        return cache.picture(str(run.path), run.revision, pair_id) if pair_id in cache.pairs(run).index else None
+        known = len(cache.tables(run).pairs_by_id([pair_id], ["pair_id"]))
+        return cache.picture(str(run.path), run.revision, pair_id) if known else None
     except (EcifError, OSError, KeyError, TypeError, ValueError):  # a stranger's table holds anything
         return None
 

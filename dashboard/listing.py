@@ -1,19 +1,23 @@
-"""Which training pairs a page lists, and in which order. No Streamlit here.
+"""Which training pairs a page lists, and in which order: asked page by page, never held as a whole. No Streamlit here.
 
-A `Listing` is made once per run: what each rerun needs again (folded captions, orders, which pair has which reason) is
-computed on first use and kept with it, so that a filter over 100,000 pairs takes milliseconds.
+A list is `Listed`: filters, an order, and the revision of the store whose decisions it knows, so that what is decided
+meanwhile moves nothing. Its pages are found by their keys: the value sorted by and the place in the order of suspicion,
+which is unique. The last key of a page begins the next; a jump counts rows from the nearest page that is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
-from dashboard.filters import KINDS, MARKS, MEASURES, Filters, Range
-from engine.review import VERDICTS
+from dashboard.conditions import Condition, condition, kind_condition
+from dashboard.filters import KINDS, MARKS, MEASURES, Filters
+from dashboard.histograms import Histogram, histogram
+from dashboard.last_used import LastUsed
+from dashboard.run_tables import RunTables
+from engine.ranked_table import quoted
 
 SORTS = {
     "suspicion": ("Most suspicious first", "suspicion_rank", True),
@@ -27,51 +31,153 @@ SORTS = {
     "table": ("Table order", "pair_index", True),
 }
 """by name in the URL: words, column, whether small values come first; `learned` follows the decisions"""
+TILE_COLUMNS = ("pair_id", "caption", "label", "thumbnail", "influence_positive", "influence_negative", "clip_score",
+                "duplicate_group", "suggested_caption", "reason", "suspicion", "suspicion_rank")  # fmt: skip
+PAGE_SIZE = 60
+LISTS_KEPT, PAGES_KEPT = 256, 64
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One list of pairs."""
+
+    filters: Filters
+    sort: str
+    """a key of `SORTS`"""
+    revision: int
+    """of the store: the decisions that the list knows of"""
+
+    @property
+    def decided(self) -> str:
+        """The table of its decided pairs: place, verdict."""
+        return f"decided_{self.revision}"
+
+    @property
+    def taught(self) -> str:
+        """The table of what the decisions taught: place, rank."""
+        return f"taught_{self.revision}"
+
+    def without(self, part: str) -> Listed:
+        """Without one of `Filters.parts`."""
+        return replace(self, filters=self.filters.without(part))
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one page of a list shows."""
+
+    rows: pd.DataFrame
+    """`TILE_COLUMNS` that the run has, and rank, the number on the tile; indexed by pair_id"""
+    next_thumbnails: tuple[str, ...]
+    """of the page behind it"""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where a pair stands in a list."""
+
+    place: int
+    """1, 2, …"""
+    count: int
+    before: str | None
+    after: str | None
+
+
+def stand_among(pair_ids: Sequence[str], pair_id: str) -> Stand | None:
+    """Where a pair stands among some; None if it is not one of them."""
+    if pair_id not in pair_ids:
+        return None
+    at, last = pair_ids.index(pair_id), len(pair_ids) - 1
+    return Stand(at + 1, last + 1, pair_ids[at - 1] if at else None, pair_ids[at + 1] if at < last else None)
 
 
 class Listing:
-    """The training pairs of one run, ready to be filtered and sorted again and again.
+    """The training pairs of one run, to be narrowed and sorted in any way."""
 
-    Args:
-        scores: scores and pairs, indexed by pair_id; p_wrong and reason where the run has signals. Not changed.
-        signals: cross-fitted signals, indexed by pair_id; None where the run has none. Not changed.
-    """
+    def __init__(self, tables: RunTables) -> None:
+        self.tables = tables
+        self.columns = frozenset(tables.columns("ranked"))
+        self._counts, self._pages = LastUsed(LISTS_KEPT), LastUsed(PAGES_KEPT)
+        self._ends, self._facts = LastUsed(LISTS_KEPT), LastUsed(LISTS_KEPT)
 
-    def __init__(self, scores: pd.DataFrame, signals: pd.DataFrame | None) -> None:
-        self.index = scores.index
-        self._scores, self._signals = scores, signals
-        self._pair_ids = np.array(scores.index, dtype=object)
-        self._kept: dict[object, Any] = {}
+    @property
+    def has_signals(self) -> bool:
+        """Whether the run is cross-fitted: reasons, probabilities, and something to learn from."""
+        return "p_wrong" in self.columns and "reason" in self.columns
 
-    def listed(
-        self, decisions: pd.DataFrame, filters: Filters, sort: str = "suspicion", rank: pd.Series | None = None
-    ) -> list[str]:
-        """The pair_ids that fit, in order; pairs without the value they are sorted by come last.
+    def knows(self, listed: Listed) -> bool:
+        """Whether the decisions of a list's revision are at hand, and what they taught if it is sorted by that."""
+        return self.tables.keeps(listed.decided) and (listed.sort != "learned" or self.tables.keeps(listed.taught))
+
+    def learn(self, listed: Listed, decisions: pd.DataFrame, rank: pd.Series | None = None) -> None:
+        """Keep the decisions of a list's revision.
 
         Args:
-            decisions: standing decisions, indexed by pair_id; of other runs too.
-            filters: what a pair must be.
-            sort: a key of `SORTS`.
-            rank: of every pair by what decisions taught, 1 is first; for the order `learned`.
+            listed: for whose revision they stand.
+            decisions: pair_id and verdict; of other runs too.
+            rank: by what decisions taught, 1 is first, indexed by pair_id; pairs without one come behind, in the order
+                of suspicion. For the order `learned`.
         """
-        keep = np.ones(len(self._pair_ids), dtype=bool)
-        for mask in self._masks(decisions, filters):
-            keep &= mask
-        order = self._order(sort) if rank is None or sort != "learned" else _ascending(rank.reindex(self.index))
-        return self._pair_ids[order[keep[order]]].tolist()
+        given = pd.DataFrame({"pair_id": decisions["pair_id"].astype("str"), "verdict": decisions["verdict"]})
+        sql = "SELECT place, verdict FROM ranked JOIN given USING (pair_id)"
+        self.tables.keep(listed.decided, sql, given.astype("str"))
+        if rank is not None:
+            given = pd.DataFrame({"pair_id": rank.index.astype("str"), "rank": rank.to_numpy("int64")})
+            self.tables.keep(listed.taught, "SELECT place, rank FROM ranked JOIN given USING (pair_id)", given)
 
-    def counts_without(self, decisions: pd.DataFrame, filters: Filters) -> dict[str, int]:
+    def count(self, listed: Listed) -> int:
+        """How many pairs are listed."""
+        sql, values = self.condition(listed)
+        key = (listed.filters, listed.revision)  # no order changes it
+        return self._counts.made(key, lambda: self.tables.count("ranked", sql, values))
+
+    def counts_without(self, listed: Listed) -> dict[str, int]:
         """How many pairs would be listed without each of `Filters.parts`."""
-        return {part: len(self.listed(decisions, filters.without(part))) for part in filters.parts()}
+        return {part: self.count(listed.without(part)) for part in listed.filters.parts()}
 
-    def values(self, column: str) -> np.ndarray | None:
-        """A measure of every pair, `[pairs]`, in the order of `index`; None where the run does not have it."""
-        return self._keep_made(("values", column), lambda: self._measure(column)) if self._has(column) else None
+    def some(self, pair_ids: Sequence[str]) -> pd.DataFrame:
+        """What tiles show of some training pairs, in their order: `TILE_COLUMNS` that the run has, by pair_id."""
+        return self.tables.scores_by_id(pair_ids, [one for one in TILE_COLUMNS if one in self.columns])
+
+    def page(self, listed: Listed, number: int) -> Page:
+        """One page of the list, 1, 2, …; pairs without the value they are sorted by come last."""
+        return self._pages.made((listed, number), lambda: self._page(listed, number))
+
+    def ids(self, listed: Listed) -> Iterator[list[str]]:
+        """All pair_ids of the list in order, in batches."""
+        sql, values = self.condition(listed)
+        yield from self.tables.ids(
+            f"SELECT pair_id FROM {self._source(listed)} WHERE {sql} ORDER BY {self._value(listed)}, place",  # noqa: S608
+            values,
+        )
+
+    def stand(self, listed: Listed, pair_id: str) -> Stand | None:
+        """Where a pair stands in the list; None if it is not in it."""
+        source, value, (sql, values) = self._source(listed), self._value(listed), self.condition(listed)
+        own = self.tables.rows(
+            f"SELECT {value} AS value, place FROM {source} WHERE pair_id = ? AND {sql}",  # noqa: S608
+            [pair_id, *values],
+        )
+        if own.empty:
+            return None
+        here = [float(own["value"].iloc[0]), int(own["place"].iloc[0])]
+        found = self.tables.rows(
+            "SELECT count(*) FILTER (key < here) AS before, count(*) AS count, "  # noqa: S608
+            "max(key) FILTER (key < here) AS last, min(key) FILTER (key > here) AS next "
+            f"FROM (SELECT ({value}, place) AS key, (?::DOUBLE, ?::BIGINT) AS here FROM {source} WHERE {sql})",
+            [*here, *values],
+        ).iloc[0]
+        places = [int(key[1]) if isinstance(key, tuple) else None for key in (found["last"], found["next"])]
+        names = self.tables.rows(
+            "SELECT place, pair_id FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[]))",
+            [[place for place in places if place is not None]],
+        ).set_index("place")["pair_id"]
+        return Stand(int(found["before"]) + 1, int(found["count"]), *(names.get(place) for place in places))
 
     def usable(self, filters: Filters) -> tuple[Filters, list[str]]:
         """The filters that this run can answer, and in words those that it cannot."""
-        absent = [f"range:{one.column}" for one in filters.ranges if not self._has(one.column)]
-        absent += [f"kind:{kind}" for kind in filters.kinds] if "reason" not in self._scores else []
+        absent = [f"range:{one.column}" for one in filters.ranges if one.column not in self.columns]
+        absent += [f"kind:{kind}" for kind in filters.kinds] if "reason" not in self.columns else []
         absent += [f"mark:{mark}" for mark in filters.marks if mark not in self.marks()]
         words = filters.parts()
         for part in absent:
@@ -80,107 +186,86 @@ class Listing:
 
     def kinds(self) -> list[str]:
         """The kinds of reason that occur in the run, one per wording."""
-        if "reason" not in self._scores:
+        if "reason" not in self.columns:
             return []
         first = {words: kind for kind, words in reversed(KINDS.items())}
-        return [kind for kind in KINDS if first[KINDS[kind]] == kind and self._of_kind(kind).any()]
+        kinds = [kind for kind in KINDS if first[KINDS[kind]] == kind]
+        occurs = ", ".join(f"bool_or({kind_condition()})" for _ in kinds)
+        sql = f"SELECT {occurs} FROM (SELECT DISTINCT reason FROM ranked)"  # noqa: S608
+        words = [KINDS[kind].casefold() for kind in kinds]
+        found = self._facts.made("kinds", lambda: self.tables.rows(sql, words).iloc[0].tolist())
+        return [kind for kind, does in zip(kinds, found, strict=True) if does is True]
+
+    def labels(self) -> list[str]:
+        """The labels that occur in the run, sorted."""
+        sql = "SELECT DISTINCT label FROM ranked WHERE label IS NOT NULL ORDER BY label"
+        return self._facts.made("labels", lambda: self.tables.rows(sql)["label"].tolist())
 
     def measures(self) -> list[str]:
         """The measures that the run has, one per wording."""
-        first = {words[0]: column for column, words in reversed(MEASURES.items()) if self._has(column)}
+        first = {words[0]: column for column, words in reversed(MEASURES.items()) if column in self.columns}
         return [column for column in MEASURES if first.get(MEASURES[column][0]) == column]
 
     def marks(self) -> list[str]:
         """The marks that the run can tell."""
-        needed = {
-            "duplicate": "duplicate_group" in self._scores,
-            "suggested": "suggested_caption" in self._scores,
-            "defended": self._has("unseen_influence"),
-        }
-        return [mark for mark in MARKS if needed[mark]]
+        needed = {"duplicate": "duplicate_group", "suggested": "suggested_caption", "defended": "unseen_influence"}
+        return [mark for mark in MARKS if needed[mark] in self.columns]
 
-    def _masks(self, decisions: pd.DataFrame, filters: Filters) -> list[np.ndarray]:
-        """One mask per filter, `[pairs]`."""
-        masks = [self._shown(decisions, filters.show)] if filters.show != "all" else []
-        masks += [self._marked(mark) for mark in filters.marks]
-        masks += [self._within(one) for one in filters.ranges]
-        if filters.roles:
-            masks.append(self._in_roles(filters.roles))
-        if filters.labels:
-            codes, names = self._keep_made(
-                "labels", lambda: pd.factorize(np.array(self._scores["label"], dtype=object))
-            )
-            wanted = [number for number, name in enumerate(names) if str(name) in filters.labels]
-            masks.append(np.isin(codes, wanted))
-        if filters.kinds:
-            masks.append(np.logical_or.reduce([self._of_kind(kind) for kind in filters.kinds]))
-        if words := filters.words.casefold().split():
-            captions = self._keep_made("captions", self._folded_captions)
-            masks.append(np.fromiter((all(word in text for word in words) for text in captions), bool, len(captions)))
-        return masks
+    def histogram(self, measure: str) -> Histogram | None:
+        """The histogram of a measure; None where there is nothing to choose from."""
+        return self._facts.made(("histogram", measure), lambda: histogram(self.tables, measure))
 
-    def _shown(self, decisions: pd.DataFrame, show: str) -> np.ndarray:
-        wanted = decisions.index[decisions["verdict"] == show] if show in VERDICTS else decisions.index
-        positions = self.index.get_indexer(wanted)
-        mask = np.zeros(len(self._pair_ids), dtype=bool)
-        mask[positions[positions >= 0]] = True
-        return ~mask if show == "open" else mask
+    def condition(self, listed: Listed) -> Condition:
+        """The rows of `ranked` that a list holds."""
+        return condition(listed.filters, listed.decided)
 
-    def _marked(self, mark: str) -> np.ndarray:
-        def make() -> np.ndarray:
-            if mark == "duplicate":
-                return self._measure("duplicate_group") >= 0
-            if mark == "suggested":
-                suggested = self._scores["suggested_caption"]
-                return np.array(suggested.notna() & (suggested != self._scores["caption"]), dtype=bool)
-            return (self._measure("influence") > 0) & (self._measure("unseen_influence") < 0)
+    def _page(self, listed: Listed, number: int) -> Page:
+        keys = self._keys(listed, number)
+        shown, behind = keys.head(PAGE_SIZE), keys.iloc[PAGE_SIZE:]
+        names = ", ".join(quoted(one) for one in TILE_COLUMNS if one in self.columns)
+        rows = self.tables.rows(
+            f"SELECT place, {names} FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[]))",  # noqa: S608
+            [shown["place"].tolist()],
+        ).set_index("place").loc[shown["place"]]  # fmt: skip
+        rank = shown["rank"].to_numpy() if listed.sort == "learned" else rows["suspicion_rank"]
+        ahead = self.tables.rows(
+            "SELECT place, thumbnail FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[]))",
+            [behind["place"].tolist()],
+        ).set_index("place")["thumbnail"]  # fmt: skip
+        return Page(
+            rows.assign(rank=rank).set_index("pair_id", drop=False),
+            tuple(str(name) for name in ahead.loc[behind["place"]] if isinstance(name, str)),
+        )
 
-        return self._keep_made(("mark", mark), make)
+    def _keys(self, listed: Listed, number: int) -> pd.DataFrame:
+        """Keys of the pairs of a page and of the one behind it: value, place, and rank if that was learned."""
+        ends = self._ends.made(listed, dict)
+        known = max((page for page in ends.copy() if page < number), default=0)
+        sql, values = self.condition(listed)
+        if known:
+            sql += " AND (value > ? OR (value = ? AND place > ?))"
+            values = [*values, ends[known][0], *ends[known]]
+        also = ", rank" if listed.sort == "learned" else ""
+        keys = self.tables.rows(
+            f"SELECT {self._value(listed)} AS value, place{also} FROM {self._source(listed)} WHERE {sql} "  # noqa: S608
+            f"ORDER BY value, place LIMIT {2 * PAGE_SIZE} OFFSET {(number - known - 1) * PAGE_SIZE}",
+            values,
+        )
+        for page in (number, number + 1):
+            last = keys.iloc[(page - number) * PAGE_SIZE :].head(PAGE_SIZE).tail(1)
+            if len(last):
+                ends[page] = (float(last["value"].iloc[0]), int(last["place"].iloc[0]))
+        return keys
 
-    def _in_roles(self, roles: str) -> np.ndarray:
-        own, negative = self.values("influence_positive"), self.values("influence_negative")
-        wanted = {
-            "negative": (own >= 0, negative < 0),
-            "positive": (own < 0, negative >= 0),
-            "both": (own < 0, negative < 0),
-            "neither": (own >= 0, negative >= 0),
-        }
-        return np.logical_and(*wanted[roles])
+    def _source(self, listed: Listed) -> str:
+        if listed.sort != "learned":
+            return "ranked"
+        rank = f"coalesce(rank, place + (SELECT count(*) FROM {quoted(listed.taught)}))"  # noqa: S608
+        return f"(SELECT ranked.*, {rank} AS rank FROM ranked LEFT JOIN {quoted(listed.taught)} USING (place))"  # noqa: S608
 
-    def _within(self, bounds: Range) -> np.ndarray:
-        values = self.values(bounds.column)
-        low = -np.inf if bounds.low is None else bounds.low
-        high = np.inf if bounds.high is None else bounds.high
-        return (values >= low) & (values <= high)  # neither holds for what is not a number
-
-    def _of_kind(self, kind: str) -> np.ndarray:
-        def make() -> np.ndarray:
-            phrase = KINDS[kind].casefold()
-            return np.array([isinstance(why, str) and phrase in why.casefold() for why in self._scores["reason"]])
-
-        return self._keep_made(("kind", KINDS[kind]), make)
-
-    def _folded_captions(self) -> list[str]:
-        return [caption.casefold() if isinstance(caption, str) else "" for caption in self._scores["caption"]]
-
-    def _order(self, sort: str) -> np.ndarray:
-        _, column, ascending = SORTS[sort if SORTS[sort][1] else "suspicion"]
-        return self._keep_made(("order", column), lambda: _ascending(self._scores[column] * (1 if ascending else -1)))
-
-    def _has(self, column: str) -> bool:
-        return column in self._scores or (self._signals is not None and column in self._signals)
-
-    def _measure(self, column: str) -> np.ndarray:
-        table = self._scores if column in self._scores else self._signals.reindex(self.index)
-        return table[column].to_numpy(dtype=float)
-
-    def _keep_made(self, name: object, make: Callable[[], Any]) -> Any:
-        """What `make` returns, made once; two threads that make it at once make the same."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]
-
-
-def _ascending(values: pd.Series) -> np.ndarray:
-    """Positions by value, the smallest first; ties in table order, what is not a number last."""
-    return np.argsort(values.to_numpy(dtype=float), kind="stable")
+    def _value(self, listed: Listed) -> str:
+        """What the list is sorted by, rising; what is not a number is the greatest of all to DuckDB."""
+        if listed.sort in ("suspicion", "learned"):
+            return "place::DOUBLE" if listed.sort == "suspicion" else "rank::DOUBLE"
+        _, column, is_rising = SORTS[listed.sort]
+        return f"coalesce({'' if is_rising else '-'}{quoted(column)}::DOUBLE, 'nan')"

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from engine.errors import EcifError, OutOfMemory, RunFolderDamaged, RunFolderPartial
 from engine.ranked_table import quoted, threads
-from engine.run_checks import AGAIN, NUMBERS, ONE_ROW_PER_ID, TEXTS, check_inside
+from engine.run_checks import AGAIN, ALWAYS, NUMBERS, ONE_ROW_PER_ID, TEXTS, check_inside
 from engine.runs import COLUMNS, TABLES, RunFolder
 
 MEMORY = "1GB"
-IDS_PER_BATCH = 50_000
+ROWS_PER_BATCH = 50_000
+MOST_KEPT = 32
+NUMBER_OF = {"ranked": "place", "pairs": "pair_index"}
+"""the number that names a row as well as its pair_id"""
 NUMBER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT",
                 "FLOAT", "DOUBLE", "BOOLEAN", "DECIMAL", '"NULL"')  # fmt: skip
 TEXT_TYPES = ("VARCHAR", "ENUM", '"NULL"')
@@ -39,11 +44,12 @@ class RunTables:
         self._connection, self._columns, self._refused = connection, columns, refused
         self._lock = threading.Lock()
         self._checked: set[str] = set()
+        self._kept: OrderedDict[str, None] = OrderedDict()
 
     @classmethod
     def open(cls, run: RunFolder) -> RunTables:
         """Open what is finished; a damaged table is an error only when it is asked for."""
-        connection = duckdb.connect(":memory:", config={"threads": threads(), "memory_limit": MEMORY})
+        connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": threads()})
         columns: dict[str, tuple[str, ...]] = {}
         refused: dict[str, EcifError] = {}
         for name in TABLES:
@@ -96,10 +102,15 @@ class RunTables:
         return int(self.value(f"SELECT count(*) FROM {quoted(table)} WHERE {where}", parameters))  # noqa: S608 - from our own constants
 
     def ids(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> Iterator[list[str]]:
-        """The first column of a query in batches of `IDS_PER_BATCH`, for lists too long to be held at once."""
-        answer = self._asked(sql, parameters)
-        while batch := answer.fetchmany(IDS_PER_BATCH):
+        """The first column of a query in batches of `ROWS_PER_BATCH`, for lists too long to be held at once."""
+        for batch in self.batches(sql, parameters):
             yield [row[0] for row in batch]
+
+    def batches(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> Iterator[list[tuple]]:
+        """The rows of a query in the same way."""
+        answer = self._asked(sql, parameters)
+        while batch := answer.fetchmany(ROWS_PER_BATCH):
+            yield batch
 
     def pairs_by_id(self, pair_ids: Iterable[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of the pairs table, of any split, in the order of `pair_ids`; unknown ids are left out.
@@ -117,28 +128,63 @@ class RunTables:
         """The same of the training pairs' table `ranked`: pairs, scores and signals side by side."""
         return self._by_id("ranked", pair_ids, columns)
 
+    def keeps(self, name: str) -> bool:
+        """Whether there is a table of `keep`."""
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+            return name in self._kept
+
+    def keep(self, name: str, sql: str, given: pd.DataFrame) -> None:
+        """Keep the answer of a query as a table of its own in memory; the one asked about longest ago makes room.
+
+        Args:
+            name: of the new table; nothing happens if it is there.
+            sql: the query, in which `given` is a table too.
+            given: what is joined to the run's tables, such as decisions.
+        """
+        self._require_all(sql)
+        with self._lock:
+            if name in self._kept:
+                return
+            cursor = self._connection.cursor()
+            cursor.register("given", given)
+            cursor.execute(f"CREATE TABLE {quoted(name)} AS {sql}")
+            cursor.unregister("given")
+            self._kept[name] = None
+            while len(self._kept) > MOST_KEPT:
+                cursor.execute(f"DROP TABLE {quoted(self._kept.popitem(last=False)[0])}")
+
     def _by_id(self, table: str, pair_ids: Iterable[str], columns: Sequence[str] | None) -> pd.DataFrame:
         wanted = list(dict.fromkeys(pair_ids))
         chosen = list(dict.fromkeys(["pair_id", *(self.columns(table) if columns is None else columns)]))
-        names = ", ".join(map(quoted, chosen))
-        sql = f"SELECT {names} FROM {quoted(table)} WHERE pair_id IN (SELECT unnest(?::VARCHAR[]))"  # noqa: S608
-        found = self.rows(sql, [wanted]).set_index("pair_id", drop=False)
+        names, number = ", ".join(map(quoted, chosen)), NUMBER_OF[table]
+        # Two steps: ids have no order, so all are looked at; numbers lead to the few groups of rows that are read.
+        some = f"SELECT {number} FROM {quoted(table)} WHERE pair_id IN (SELECT unnest(?::VARCHAR[]))"  # noqa: S608
+        numbers = [row[0] for row in self._asked(some, [wanted]).fetchall()]
+        rows = f"SELECT {names} FROM {quoted(table)} WHERE {number} IN (SELECT unnest(?::BIGINT[]))"  # noqa: S608
+        found = self.rows(rows, [numbers]).set_index("pair_id", drop=False)
         return found.loc[[one for one in wanted if one in found.index]]
 
     def _asked(self, sql: str, parameters: Sequence[object] | dict[str, object]) -> duckdb.DuckDBPyConnection:
         with self._lock:
             cursor = self._connection.cursor()
-        asked = sorted(set(ASKED.findall(sql)) & set(TABLES))
-        for table in asked:
-            self._require(table)
+        asked = self._require_all(sql)
         try:
-            return cursor.execute(sql, parameters)
+            return cursor.execute(sql, _plain(parameters))
         except duckdb.OutOfMemoryException as error:
             raise OutOfMemory(f"an answer within {MEMORY}", str(error), "Narrow the list by a filter.") from error
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
             if not asked:
                 raise
             raise _damaged(self.run, " or ".join(asked), error) from error
+
+    def _require_all(self, sql: str) -> list[str]:
+        """Refuse a query over tables that cannot be read; the tables it names."""
+        asked = sorted(set(ASKED.findall(sql)) & set(TABLES))
+        for table in asked:
+            self._require(table)
+        return asked
 
     def _require(self, table: str) -> None:
         """Refuse a table that is absent, damaged, or has one id in two rows; each is looked through once."""
@@ -153,9 +199,14 @@ class RunTables:
         try:
             with self._lock:
                 cursor = self._connection.cursor()
-            sql = f"SELECT count(*) = count(DISTINCT {key}) FROM {quoted(table)}"  # noqa: S608
-            if not cursor.execute(sql).fetchone()[0]:
+            full = [one for one in ALWAYS if table == "pairs"]
+            counts = ", ".join([f"count(DISTINCT {key})", *(f"count({quoted(one)})" for one in full)])
+            asked = f"SELECT count(*), {counts} FROM {quoted(table)}"  # noqa: S608
+            number, different, *filled = cursor.execute(asked).fetchone()
+            if different < number:
                 raise ValueError(f"with one {key} in two rows, or a row without")
+            if min(filled, default=number) < number:
+                raise ValueError(f"with a row without {full[filled.index(min(filled))]}")
         except (ValueError, duckdb.Error) as error:
             self._refused[table] = _damaged(self.run, table, error)
             raise self._refused[table] from error
@@ -182,6 +233,13 @@ def _add_view(connection: duckdb.DuckDBPyConnection, run: RunFolder, name: str) 
         if wrong:
             raise ValueError(f"with {wrong[0]} that is no {word}")
     return tuple(kinds)
+
+
+def _plain(parameters: Sequence[object] | dict[str, object]) -> list[object] | dict[str, object]:
+    """Numbers as Python's own; DuckDB takes no other."""
+    if isinstance(parameters, dict):
+        return dict(zip(parameters, _plain(list(parameters.values())), strict=True))
+    return [value.item() if isinstance(value, np.generic) else value for value in parameters]
 
 
 def _damaged(run: RunFolder, name: str, error: Exception) -> RunFolderDamaged:

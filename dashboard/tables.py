@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.run_tables import RunTables
 from dashboard.thumbnails import thumbnail_url
+from engine.ranked_table import quoted
 
 FULL_BAR_QUANTILE = 0.98
 
@@ -20,6 +22,26 @@ def bar_scale(values: pd.DataFrame) -> float:
     roles = values[["influence_positive", "influence_negative"]].abs().to_numpy(dtype=float)
     roles = roles[np.isfinite(roles)]
     return float(np.quantile(roles, FULL_BAR_QUANTILE)) or 1.0 if roles.size else 1.0
+
+
+def bar_scale_of(tables: RunTables) -> float:
+    """`bar_scale` over all training pairs of a run."""
+    roles = "SELECT unnest([abs(influence_positive), abs(influence_negative)]) AS size FROM ranked"
+    return tables.value(f"SELECT quantile_cont(size, {FULL_BAR_QUANTILE}) FROM ({roles}) WHERE isfinite(size)") or 1.0  # noqa: S608
+
+
+def learnable(tables: RunTables, first: str, most: int) -> pd.DataFrame:
+    """The signals of some training pairs and their labels, in table order, indexed by pair_id.
+
+    Args:
+        tables: of a run that has signals.
+        first: what the pairs are ordered by to take the first of them, in SQL over the ranked table.
+        most: pairs to take.
+    """
+    names = ", ".join(map(quoted, [*tables.columns("signals"), "label"]))
+    some = f"SELECT place FROM ranked ORDER BY {first} LIMIT ?"  # noqa: S608
+    rows = f"SELECT {names} FROM ranked WHERE place IN ({some}) ORDER BY pair_index"  # noqa: S608
+    return tables.rows(rows, [most]).set_index("pair_id")
 
 
 def pair_tiles(rows: pd.DataFrame, run_id: str, decisions: pd.DataFrame) -> list[dict[str, Any]]:
@@ -41,7 +63,7 @@ def _tile(row: dict[str, Any], run_id: str, decisions: pd.DataFrame) -> dict[str
     return {
         "pair_id": pair_id,
         "thumbnail_url": thumbnail_url(run_id, _text(row.get("thumbnail"))),
-        "caption": row["caption"],
+        "caption": _text(row["caption"]) or "",
         "label": _text(row.get("label")),
         "why": re.split(r"; |\. ", why)[0].rstrip(".") or None,
         "why_in_full": why,
@@ -59,7 +81,7 @@ def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: i
     """The captions that could replace a pair's own, the best first.
 
     Args:
-        suggestions: of the run, sorted by pair_id and rank, indexed by pair_id; None if it has none.
+        suggestions: of the pair, the best first; None if the run has no such table.
         score: the pair's row of scores; its single suggested_caption stands in where the table says nothing.
         number: how many at most.
 
@@ -69,7 +91,7 @@ def suggested_rows(suggestions: pd.DataFrame | None, score: pd.Series, number: i
     """
     columns = ["caption", "fit", "effect", "source"]
     if suggestions is not None:
-        found = suggestions.loc[score["pair_id"] : score["pair_id"], columns]  # a slice of a sorted index is quick
+        found = suggestions[columns]
         if len(found):
             return found[found["caption"] != score["caption"]].head(number)
     single = _text(score.get("suggested_caption"))

@@ -86,7 +86,7 @@ def _copy(run: RunFolder, part: Path) -> str:
     of_scores = [one for one in _columns(scores) if one not in OF_PAIRS]
     chosen += ["casefold(p.caption::VARCHAR) AS caption_folded", *(_chosen("s", one) for one in of_scores)]
     joined = f"read_parquet({_text(scores)}) s JOIN read_parquet({_text(pairs)}) p USING (pair_id)"
-    if run.record.get("detection", {}).get("is_cross_fitted"):
+    if run.has_table("signals") and run.record.get("detection", {}).get("is_cross_fitted"):
         chosen += [_chosen("g", one) for one in _columns(signals) if one not in {*OF_PAIRS, *of_scores}]
         joined += f" LEFT JOIN read_parquet({_text(signals)}) g USING (pair_id)"
     names = ", ".join(chosen)  # of columns, quoted; paths are quoted as texts

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from engine.runs import RunFolder
+
 APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
 
 
@@ -24,3 +26,10 @@ def words_on(app: AppTest) -> str:
 def button(app: AppTest, label: str):
     """The first button that says `label`."""
     return next(one for one in app.button if one.label == label)
+
+
+def listed_on(app: AppTest, run: RunFolder) -> list[str]:
+    """All pairs of the list on screen, in order."""
+    from dashboard import cache
+
+    return [one for batch in cache.listing(run).ids(app.session_state["suspicious_shown"][1]) for one in batch]

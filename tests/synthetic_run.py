@@ -6,15 +6,19 @@ select what they would in a real run. Pictures are few and shared by many pairs.
     python tests/synthetic_run.py FOLDER 100000
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from engine.config import RunConfig
@@ -41,39 +45,71 @@ REASONS = ["Other captions fit this picture better; the caption is unlike the ca
 
 
 def synthetic_run(runs_dir: Path, num_pairs: int, seed: int = 0, name: str = "synthetic") -> RunFolder:
-    """Write a finished run of `num_pairs` training pairs into `runs_dir`; the same bytes for the same arguments.
+    """Write a finished run of `num_pairs` training pairs into `runs_dir`; the same tables for the same arguments.
 
-    Pictures, validation and test pairs are a few hundred whatever the size.
+    Pictures, validation and test pairs are a few hundred whatever the size. Tables are written in pieces of
+    `ROWS_PER_GROUP` pairs, so memory hardly grows with the size.
     """
     random = np.random.default_rng(seed)
     folder = RunFolder(runs_dir / f"{name}-{num_pairs}")
     folder.path.mkdir(parents=True)
     pictures = _pictures(folder.path / "thumbnails", random)
-    pairs = _pairs(random, num_pairs, pictures)
-    train = pairs[pairs["split"] == "train"]
     wrong = random.random(num_pairs) < SHARE_WRONG
-    signals = _signals(random, train["pair_id"], wrong)
-    queries = _queries(random, pairs[pairs["split"] == "test"])
-    tables = {
-        "pairs": pairs,
-        "rejects": pd.DataFrame({"row": [7], "image": ["gone.jpg"], "caption": ["x"], "reason": ["No such file."]}),
-        "batches": pd.DataFrame(
-            {"segmentation": 0, "batch_index": np.arange(num_pairs) // 128, "pair_id": train["pair_id"]}
-        ),
-        "queries": queries,
-        "signals": signals,
-        "scores": _scores(random, train, signals),
-        "suggestions": _suggestions(train, signals),
-        "disturbs": _others(random, train["pair_id"], 4)[["pair_id", "other_pair_id", "influence"]],
-        "traces": _traces(random, queries, train["pair_id"]),
-        "neighbours": _neighbours(random, train["pair_id"]),
-        "map": _map(random, train["pair_id"]),
-    }
-    for table_name, table in tables.items():
-        table.to_parquet(folder.path / f"{table_name}.parquet", index=False, row_group_size=ROWS_PER_GROUP)
+    suspicion = 1 / (1 + np.exp(3 - 4 * wrong - random.normal(size=num_pairs)))
+    rank = np.empty(num_pairs, dtype=np.int64)
+    rank[np.argsort(-suspicion, kind="stable")] = np.arange(1, num_pairs + 1)
+    with contextlib.ExitStack() as stack:
+        written = _Written(folder.path, stack)
+        for first in range(0, num_pairs, ROWS_PER_GROUP):
+            rows = np.arange(first, min(first + ROWS_PER_GROUP, num_pairs))
+            train = _pairs(random, rows, "train", pictures)
+            signals = _signals(random, train["pair_id"], wrong[rows], suspicion[rows], rank[rows])
+            written.add("pairs", train)
+            written.add("signals", signals)
+            written.add("scores", _scores(random, train, signals, num_pairs))
+            others = _others(random, rows, num_pairs, 4)
+            written.add("disturbs", others[["pair_id", "other_pair_id", "influence"]])
+            written.add("neighbours", _neighbours(random, rows, num_pairs))
+            batches = {"segmentation": 0, "batch_index": rows // 128, "pair_id": train["pair_id"]}
+            written.add("batches", pd.DataFrame(batches))
+            if first == 0:
+                written.add("suggestions", _suggestions(train, signals))
+        written.add("map", _map(random, num_pairs))
+        validation, test = (_held_out(random, num_pairs, pictures, number) for number in range(2))
+        written.add("pairs", pd.concat([validation, test]))
+        queries = _queries(random, test)
+        written.add("queries", queries)
+        written.add("traces", _traces(random, queries, num_pairs))
+        rejects = {"row": [7], "image": ["gone.jpg"], "caption": ["x"], "reason": ["No such file."]}
+        written.add("rejects", pd.DataFrame(rejects))
     _write_record(folder, num_pairs)
     write_ranked(folder)
     return folder
+
+
+class _Written:
+    """Parquet files that grow piece by piece."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.folder, self.stack, self.files = folder, stack, {}
+
+    def add(self, name: str, table: pd.DataFrame) -> None:
+        """Add rows to a table."""
+        schema = self.files[name].schema if name in self.files else None
+        rows = pa.Table.from_pandas(table, schema, preserve_index=False)
+        if name not in self.files:
+            path = self.folder / f"{name}.parquet"
+            self.files[name] = self.stack.enter_context(pq.ParquetWriter(path, rows.schema))
+        self.files[name].write_table(rows)
+
+
+def _ids(rows: np.ndarray) -> np.ndarray:
+    return np.array([f"p{row:07d}" for row in rows], dtype=object)
+
+
+def _held_out(random: np.random.Generator, num_pairs: int, pictures: list[str], number: int) -> pd.DataFrame:
+    rows = num_pairs + np.arange(NUM_HELD_OUT) + number * NUM_HELD_OUT
+    return _pairs(random, rows, ("validation", "test")[number], pictures)
 
 
 def _pictures(folder: Path, random: np.random.Generator) -> list[str]:
@@ -89,50 +125,47 @@ def _pictures(folder: Path, random: np.random.Generator) -> list[str]:
     return names
 
 
-def _pairs(random: np.random.Generator, num_pairs: int, pictures: list[str]) -> pd.DataFrame:
-    number = num_pairs + 2 * NUM_HELD_OUT
-    splits = ["train"] * num_pairs + ["validation"] * NUM_HELD_OUT + ["test"] * NUM_HELD_OUT
+def _pairs(random: np.random.Generator, rows: np.ndarray, split: str, pictures: list[str]) -> pd.DataFrame:
+    number = len(rows)
     words = np.asarray(WORDS)[random.integers(0, len(WORDS), (number, 9))]
     labels = np.asarray(CLASSES)[random.integers(0, len(CLASSES), number)]
     shown = random.integers(0, len(pictures), number)
     hashes = np.asarray([hashlib.sha256(name.encode()).hexdigest() for name in pictures])[shown]
     return pd.DataFrame(
         {
-            "pair_id": [f"p{one:07d}" for one in range(number)],
-            "pair_index": np.arange(number),
+            "pair_id": _ids(rows),
+            "pair_index": rows,
             "image": [f"images/{one[:32]}.webp" for one in hashes],
             "caption": [f"{label} {' '.join(row)}" for label, row in zip(labels, words, strict=True)],
             "label": labels,
-            "split": splits,
+            "split": split,
             "width": 192,
             "height": 192,
             "content_hash": hashes,
             "perceptual_hash": [one * 5 for one in hashes],
             "thumbnail": np.asarray(pictures)[shown],
-            "row": np.arange(number) + 1,
+            "row": rows + 1,
             "source": "/nowhere/pairs.csv",
             "images": "/nowhere",
             "oddity": np.where(random.random(number) < 0.01, 0.9, 0.0),
-            "oddity_reason": None,
+            "oddity_reason": pd.Series([None] * number, dtype="str"),
         }
     )
 
 
-def _signals(random: np.random.Generator, pair_ids: pd.Series, wrong: np.ndarray) -> pd.DataFrame:
+def _signals(
+    random: np.random.Generator, pair_ids: pd.Series, wrong: np.ndarray, suspicion: np.ndarray, rank: np.ndarray
+) -> pd.DataFrame:
     table = {"pair_id": pair_ids.to_numpy()}
     for sign, names in ((1, LOSSES), (-1, FITS)):
         table.update({name: sign * 1.5 * wrong + random.normal(size=len(wrong)) for name in names})
-    odds = np.sum([table[name] for name in LOSSES[:4]], axis=0) - 6
-    suspicion = 1 / (1 + np.exp(-odds))
-    rank = np.empty(len(wrong), dtype=np.int64)
-    rank[np.argsort(-suspicion, kind="stable")] = np.arange(1, len(wrong) + 1)
     reasons = np.asarray(REASONS, dtype=object)[random.integers(0, len(REASONS), len(wrong))]
     return pd.DataFrame(
         {**table, "p_wrong": suspicion**2, "suspicion": suspicion, "suspicion_rank": rank, "reason": reasons}
     )
 
 
-def _scores(random: np.random.Generator, train: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
+def _scores(random: np.random.Generator, train: pd.DataFrame, signals: pd.DataFrame, num_pairs: int) -> pd.DataFrame:
     number = len(train)
     positive, negative = random.normal(size=(2, number)) * 1e-5
     columns = {
@@ -156,7 +189,9 @@ def _scores(random: np.random.Generator, train: pd.DataFrame, signals: pd.DataFr
             "suspicion_rank": signals["suspicion_rank"],
             "lemon": signals["lemon"],
             "suggested_caption": np.roll(train["caption"].to_numpy(), 1),
-            "duplicate_group": np.where(random.random(number) < 0.05, random.integers(0, number // 40 + 1, number), -1),
+            "duplicate_group": np.where(
+                random.random(number) < 0.05, random.integers(0, num_pairs // 40 + 1, number), -1
+            ),
             "caption_conflict": np.float32("nan"),
         }
     )
@@ -206,19 +241,19 @@ def _queries(random: np.random.Generator, test: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([validation, classified], ignore_index=True)
 
 
-def _traces(random: np.random.Generator, queries: pd.DataFrame, pair_ids: pd.Series) -> pd.DataFrame:
+def _traces(random: np.random.Generator, queries: pd.DataFrame, num_pairs: int) -> pd.DataFrame:
     wrong = queries[queries["correct"].eq(False).fillna(False)]["query_id"].to_numpy()
-    depth = min(DEPTH, len(pair_ids) // 2)
-    parts = []
+    depth = min(DEPTH, num_pairs // 2)
+    parts, chance = [], Random(0)
     for query_id in wrong:
-        chosen = random.choice(pair_ids.to_numpy(), 2 * depth, replace=False)
+        rows = np.array(chance.sample(range(num_pairs), 2 * depth))
         size = np.sort(np.abs(random.normal(size=depth)))[::-1] * 1e-3
         influence = np.concatenate([-size, size]).astype(np.float32)
         parts.append(
             pd.DataFrame(
                 {
                     "query_id": query_id,
-                    "pair_id": chosen,
+                    "pair_id": _ids(rows),
                     "influence": influence,
                     "influence_positive": influence * np.float32(0.7),
                     "influence_negative": influence * np.float32(0.3),
@@ -232,31 +267,30 @@ def _traces(random: np.random.Generator, queries: pd.DataFrame, pair_ids: pd.Ser
     return pd.concat(parts, ignore_index=True)
 
 
-def _others(random: np.random.Generator, pair_ids: pd.Series, number: int) -> pd.DataFrame:
-    """`number` random other pairs for each pair."""
-    ids = pair_ids.to_numpy()
-    others = random.integers(1, len(ids), (len(ids), number)) + np.arange(len(ids))[:, None]
+def _others(random: np.random.Generator, rows: np.ndarray, num_pairs: int, number: int) -> pd.DataFrame:
+    """`number` random other pairs for each of some pairs."""
+    others = (random.integers(1, num_pairs, (len(rows), number)) + rows[:, None]) % num_pairs
     return pd.DataFrame(
         {
-            "pair_id": np.repeat(ids, number),
-            "other_pair_id": ids[(others % len(ids)).ravel()],
+            "pair_id": np.repeat(_ids(rows), number),
+            "other_pair_id": _ids(others.ravel()),
             "influence": (random.normal(size=others.size) * 1e-6).astype(np.float32),
             "similarity": random.random(others.size).astype(np.float32),
-            "rank": np.tile(np.arange(1, number + 1), len(ids)),
+            "rank": np.tile(np.arange(1, number + 1), len(rows)),
         }
     )
 
 
-def _neighbours(random: np.random.Generator, pair_ids: pd.Series) -> pd.DataFrame:
-    kinds = [_others(random, pair_ids, 6).assign(kind=kind) for kind in ("image", "caption")]
+def _neighbours(random: np.random.Generator, rows: np.ndarray, num_pairs: int) -> pd.DataFrame:
+    kinds = [_others(random, rows, num_pairs, 6).assign(kind=kind) for kind in ("image", "caption")]
     columns = ["pair_id", "kind", "other_pair_id", "similarity", "rank"]
     return pd.concat(kinds, ignore_index=True)[columns].sort_values("pair_id", kind="stable")  # as a run writes them
 
 
-def _map(random: np.random.Generator, pair_ids: pd.Series) -> pd.DataFrame:
-    number = len(pair_ids)
-    position = np.clip(random.normal(size=(2 * number, 2)) / 4, -1, 1).astype(np.float32)
-    kinds = np.repeat(["image", "caption"], number)
+def _map(random: np.random.Generator, num_pairs: int) -> pd.DataFrame:
+    pair_ids = _ids(np.arange(num_pairs))
+    position = np.clip(random.normal(size=(2 * num_pairs, 2)) / 4, -1, 1).astype(np.float32)
+    kinds = np.repeat(["image", "caption"], num_pairs)
     return pd.DataFrame({"pair_id": np.tile(pair_ids, 2), "kind": kinds, "x": position[:, 0], "y": position[:, 1]})
 
 

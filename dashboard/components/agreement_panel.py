@@ -28,12 +28,11 @@ ALPHA_HELP = (
 )
 
 
-def agreement_panel(run: RunFolder, scores: pd.DataFrame, queue: str) -> None:
+def agreement_panel(run: RunFolder, queue: str) -> None:
     """Figures, every two annotators, and the pairs they differ on.
 
     Args:
         run: whose scores are on screen.
-        scores: scores and pairs of the training split, indexed by pair_id.
         queue: one that exists.
     """
     shared = cache.queue_store().shared(queue)
@@ -48,7 +47,8 @@ def agreement_panel(run: RunFolder, scores: pd.DataFrame, queue: str) -> None:
             "same": st.column_config.NumberColumn("same verdict", format="percent"),
             "kappa": st.column_config.NumberColumn("Cohen's kappa", format="%.2f", help="1 full, 0 by chance"),
         })  # fmt: skip
-    rows = differ[differ.index.isin(scores.index)]
+    ours = cache.tables(run).scores_by_id(differ.index, ["pair_id"]).index
+    rows = differ[differ.index.isin(ours)]
     pair_ids = _listed((run.run_id, queue, annotator()), [one for one in shared if one in rows.index][:MOST_SHOWN])
     if not pair_ids:
         empty("They agree on every pair", "There is nothing to settle.", ":material/handshake:")
@@ -57,7 +57,7 @@ def agreement_panel(run: RunFolder, scores: pd.DataFrame, queue: str) -> None:
         f"**Pairs with different answers: {len(rows):,}**, {int(rows['verdict'].isna().sum()):,} of them without a "
         "majority. Decide them as one more voice; what stands for a pair is its latest decision."
     )
-    _gallery(run, scores.loc[pair_ids])
+    _gallery(run, cache.listing(run).some(pair_ids))
     if st.button("List again", icon=":material/refresh:", help=f"The first {MOST_SHOWN} pairs that differ now."):
         del st.session_state[LISTED]
         st.rerun()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
 import pandas as pd
 import streamlit as st
@@ -24,15 +25,15 @@ BATCH = "blind_batch"
 NUM_CARDS, LEAST_OF_A_KIND, MOST_DIFFERING = 20, 6, 30
 
 
-def blind_check(run: RunFolder, decisions: pd.DataFrame) -> None:
+def blind_check(run: RunFolder, decided: Collection[str]) -> None:
     """Ask for a check, answer its cards, see the result with its interval.
 
     Args:
         run: a finished run; one without cross-fitted signals says what it needs.
-        decisions: standing decisions, indexed by pair_id; these pairs make no cards.
+        decided: pairs with a standing decision; they make no cards.
     """
     st.subheader("Check yourself and the ranking", anchor=False)
-    if cache.signals(run) is None:
+    if not cache.listing(run).has_signals:
         empty("Not possible for this run", NOT_CROSS_FITTED, ":material/visibility_off:")
         return
     store, name = cache.blind_store(), annotator()
@@ -43,7 +44,7 @@ def blind_check(run: RunFolder, decisions: pd.DataFrame) -> None:
     num_done = int(batch["card"].isin(mine["card"]).sum())
     if len(batch):
         st.markdown(f"**{num_done} of {len(batch)} answered.** Keep what is right, drop or relabel what is wrong.")
-        tiles = card_tiles(batch, mine, cache.pairs(run), run.run_id)
+        tiles = card_tiles(batch, mine, _shown(run, batch), run.run_id)
         deciding_gallery(tiles, run, {}, key="blind_gallery", bar_scale=1, opens=False)
         if st.button("Show the result", type="primary", disabled=num_done < len(batch)):
             st.session_state[BATCH] = ((run.run_id, name), [])
@@ -54,7 +55,7 @@ def blind_check(run: RunFolder, decisions: pd.DataFrame) -> None:
     else:
         _result(run, items, mine)
     if st.button(f"Start a check with {NUM_CARDS} cards", icon=":material/visibility_off:"):
-        _start(run, decisions, items)
+        _start(run, decided, items)
 
 
 def _batch(run_id: str, name: str, items: pd.DataFrame, mine: pd.DataFrame) -> pd.DataFrame:
@@ -67,18 +68,24 @@ def _batch(run_id: str, name: str, items: pd.DataFrame, mine: pd.DataFrame) -> p
     return items[items["card"].isin(remembered[1])]
 
 
-def _start(run: RunFolder, decisions: pd.DataFrame, items: pd.DataFrame) -> None:
-    pairs = cache.pairs(run)
-    shown = pairs[["caption"]].assign(image=pairs["thumbnail"].fillna(pairs["image"]))  # a thumbnail names its content
+def _shown(run: RunFolder, items: pd.DataFrame) -> pd.DataFrame:
+    """The pairs that cards are made of."""
+    return cache.tables(run).pairs_by_id([*items["image_of"], *items["caption_of"]], ["caption", "thumbnail"])
+
+
+def _start(run: RunFolder, decided: Collection[str], items: pd.DataFrame) -> None:
+    pairs = cache.pairs_for_cards(run)
+    rows = cache.tables(run).scores_by_id(pairs.ids, ["caption", "thumbnail", "image"])
+    shown = rows[["caption"]].assign(image=rows["thumbnail"].fillna(rows["image"]))  # a thumbnail names its content
     num_wrong = LEAST_OF_A_KIND + secrets.randbelow(NUM_CARDS - 2 * LEAST_OF_A_KIND + 1)  # or counting would tell
     try:
         cards = blind_items(
-            cache.pairs_to_learn(run),
+            pairs,
             shown,
             new_secret(),
             NUM_CARDS - num_wrong,
             num_wrong,
-            decided={*decisions.index, *items["image_of"], *items["caption_of"]},
+            decided={*decided, *items["image_of"], *items["caption_of"]},
             run_id=run.run_id,
             seed=secrets.randbelow(2**31),
         )
@@ -107,7 +114,7 @@ def _result(run: RunFolder, items: pd.DataFrame, mine: pd.DataFrame) -> None:
                 border=True,
                 help="Measured by the run itself. 50 would be guessing.",
             )
-    tiles = differing_tiles(items, mine, cache.pairs(run), run.run_id)[-MOST_DIFFERING:]
+    tiles = differing_tiles(items, mine, _shown(run, items), run.run_id)[-MOST_DIFFERING:]
     if tiles:
         st.markdown(RIGHT_ANYWAY_IN_WORDS)
         if opened := gallery(tiles, key="blind_differing"):

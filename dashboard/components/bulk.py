@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 
 import streamlit as st
 
 from dashboard import cache
-from dashboard.acts import DOING, Plan, done_in_words, is_recent, suggested_captions
+from dashboard.acts import DOING, Plan, Scope, done_in_words, is_recent, num_suggested
+from dashboard.components.list_state import list_now
 from dashboard.components.review import send_to_review
 from dashboard.places import decisions_place
 from dashboard.state import annotator, store
@@ -24,15 +27,15 @@ SELECTED = "bulk_selected"
 SELECT_HELP = "Select tiles with Ctrl+click, Shift+click or Ctrl+A to decide only these."
 
 
-def bulk_bar(run: RunFolder, scopes: dict[str, tuple[str, ...]]) -> None:
+def bulk_bar(run: RunFolder, scopes: dict[str, Scope]) -> None:
     """A button with the scopes and verdicts behind it; deciding asks for confirmation first.
 
     Args:
         run: whose pairs are listed.
-        scopes: pair_ids by a key of `SCOPE_WORDS`, narrow ones first; an empty scope is not offered.
+        scopes: pairs by a key of `SCOPE_WORDS`, narrow ones first; an empty scope is not offered.
     """
-    offered = {name: pair_ids for name, pair_ids in scopes.items() if pair_ids}
-    selected = scopes.get("selected", ())
+    offered = {name: scope for name, scope in scopes.items() if scope.count}
+    selected = tuple(one for batch in scopes["selected"].ids() for one in batch)
     with st.popover("Decide many", icon=":material/checklist:", key="bulk_open", on_change="rerun") as popover:
         if not popover.open:
             return
@@ -40,24 +43,24 @@ def bulk_bar(run: RunFolder, scopes: dict[str, tuple[str, ...]]) -> None:
         st.session_state[SELECTED] = selected
         if st.session_state.get("bulk_scope") not in offered or (selected and is_new):
             st.session_state["bulk_scope"] = next(iter(offered))
-        scope = st.radio(
+        name = st.radio(
             "Which pairs", list(offered), key="bulk_scope", help=SELECT_HELP,
-            format_func=lambda name: f"{SCOPE_WORDS[name]} · {len(offered[name]):,}",
+            format_func=lambda name: f"{SCOPE_WORDS[name]} · {offered[name].count:,}",
         )  # fmt: skip
-        pair_ids = offered[scope]
-        captions = suggested_captions(cache.train_scores(run), cache.suggestions(run), pair_ids)
+        scope = offered[name]
+        suggested = num_suggested(cache.tables(run), scope)
         with st.container(horizontal=True):
             for verdict in ("keep", "drop", "unsure"):
                 if st.button(DOING[verdict], icon=VERDICT_ICONS[verdict], key=f"bulk_{verdict}"):
-                    _confirm(run, Plan.of(verdict, pair_ids, captions))
+                    _confirm(run, Plan.of(verdict, scope, suggested))
         if st.button(
-            f"Relabel with the suggested caption · {len(captions):,}", icon=VERDICT_ICONS["relabel"],
-            key="bulk_relabel", disabled=not captions,
+            f"Relabel with the suggested caption · {suggested:,}", icon=VERDICT_ICONS["relabel"],
+            key="bulk_relabel", disabled=not suggested,
         ):  # fmt: skip
-            _confirm(run, Plan.of("relabel", pair_ids, captions))
+            _confirm(run, Plan.of("relabel", scope, suggested))
         st.button(
-            f"Send to the review queue · {len(pair_ids):,}", icon=":material/playlist_add:", key="bulk_queue",
-            on_click=_send, args=(run, pair_ids),
+            f"Send to the review queue · {scope.count:,}", icon=":material/playlist_add:", key="bulk_queue",
+            on_click=_send, args=(run, scope),
         )  # fmt: skip
 
 
@@ -89,12 +92,13 @@ def bulk_outcome(run: RunFolder) -> None:
 def _confirm(run: RunFolder, plan: Plan) -> None:
     @st.dialog(plan.question(), icon=VERDICT_ICONS[plan.verdict])
     def confirm() -> None:
-        for sentence in plan.consequences(cache.decisions(store()).index, annotator()):
+        num_again = plan.num_again(cache.tables(run), list_now(run, "all").decided)
+        for sentence in plan.consequences(num_again, annotator()):
             st.text(sentence)  # names the annotator
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Cancel", key="bulk_cancel"):
                 st.rerun()
-            said = f"{DOING[plan.verdict]} {pairs_in_words(len(plan.pair_ids))}"
+            said = f"{DOING[plan.verdict]} {pairs_in_words(plan.num_pairs)}"
             if st.button(said, type="primary", key="bulk_confirm") and _decide(run, plan):
                 st.rerun()
 
@@ -102,18 +106,23 @@ def _confirm(run: RunFolder, plan: Plan) -> None:
 
 
 def _decide(run: RunFolder, plan: Plan) -> bool:
+    act, name = new_act(), annotator()
     try:
-        store().append(plan.decisions(new_act(), annotator(), run.run_id, cache.train_scores(run)["suspicion"]))
+        with st.spinner("Writing the decisions …", show_time=True):
+            for batch in plan.decisions(cache.tables(run), act, name, run.run_id):
+                store().append(batch)
     except EcifError as error:
+        with contextlib.suppress(EcifError):  # all or none: what was stored before goes again
+            store().undo_act(act, name)
         st.error("Nothing is decided: the store refused.")
         st.text(str(error))
         return False
     return True
 
 
-def _send(run: RunFolder, pair_ids: tuple[str, ...]) -> None:
+def _send(run: RunFolder, scope: Scope) -> None:
     try:
-        st.session_state[SAID] = send_to_review(pair_ids, run.run_id)
+        st.session_state[SAID] = send_to_review(itertools.chain.from_iterable(scope.ids()), run.run_id)
     except EcifError as error:
         st.session_state[REFUSED] = str(error)
 

@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.difference import caption_change
-from dashboard.components.list_steps import Steps, go_on
+from dashboard.components.list_steps import go_on
+from dashboard.listing import Stand
 from dashboard.state import annotator, decide, undo
 from dashboard.wording import VERDICT_ICONS, VERDICT_WORDS
 from engine.runs import RunFolder
@@ -20,7 +21,7 @@ def caption_key(pair_id: str) -> str:
 
 
 def decision_form(
-    run: RunFolder, pair: pd.Series, standing: pd.Series | None, score: pd.Series | None, steps: Steps | None
+    run: RunFolder, pair: pd.Series, standing: pd.Series | None, score: pd.Series | None, steps: Stand | None
 ) -> None:
     """Decide one pair by button or key, or take the decision back.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import cache
@@ -14,13 +13,12 @@ from dashboard.wording import DISTURBS_IN_WORDS
 from engine.runs import RunFolder
 
 
-def disturbed_pairs(run: RunFolder, pair_id: str, decisions: pd.DataFrame) -> None:
+def disturbed_pairs(run: RunFolder, pair_id: str) -> None:
     """The pairs that `pair_id` disturbs most as a negative; a click opens one.
 
     Args:
         run: a finished run; one of an earlier version lacks the table and says so.
         pair_id: a training pair.
-        decisions: standing decisions, indexed by pair_id.
     """
     st.subheader("Whom it disturbs", anchor=False)
     if not run.has_table("disturbs"):
@@ -30,13 +28,14 @@ def disturbed_pairs(run: RunFolder, pair_id: str, decisions: pd.DataFrame) -> No
             ":material/update:",
         )
         return
-    rows = disturbed_rows(cache.table(run, "disturbs"), cache.train_scores(run), pair_id)
+    disturbs = cache.tables(run).rows("SELECT * FROM disturbs WHERE pair_id = ?", [pair_id])
+    rows = disturbed_rows(disturbs, cache.listing(run).some(disturbs["other_pair_id"]), pair_id)
     if rows.empty:
         empty(
             "Nobody", "This pair stands in no batch beside others, so it was never a wrong answer.", ":material/person:"
         )
         return
     st.markdown(DISTURBS_IN_WORDS)
-    tiles = pair_tiles(rows, run.run_id, decisions)
+    tiles = pair_tiles(rows, run.run_id, cache.standing(rows.index))
     if opened := gallery(tiles, key="pair_disturbs", bar_scale=bar_scale(rows)):
         go("pair", pair=opened)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from dashboard import cache
@@ -12,18 +10,11 @@ from dashboard.components.brush import Brush, brushes
 from dashboard.components.chips import ALL, chips
 from dashboard.components.list_state import bound, change_filters, filters_of_url, open_list
 from dashboard.filters import KINDS, MARKS, MEASURES, ROLES, SCORES, SHOWS, Filters
-from dashboard.histograms import Histogram, histogram
-from dashboard.listing import SORTS, Listing
-from dashboard.tables import labels_of
+from dashboard.listing import SORTS
 from engine.runs import RunFolder
 
 ROLES_HELP = "By the sign of its influence in each role. Brush the two histograms for more or less of it."
 KINDS_HELP = "Pairs for which at least one of these is among the strongest reasons."
-
-
-def listing(run: RunFolder) -> Listing:
-    """The training pairs of a run, ready to be filtered; made once per revision of the run."""
-    return _listing(str(run.path), run.revision)
 
 
 def filter_bar(run: RunFolder, filters: Filters, sort: str) -> None:
@@ -34,7 +25,7 @@ def filter_bar(run: RunFolder, filters: Filters, sort: str) -> None:
         filters: what stands in the URL.
         sort: the order that stands there.
     """
-    has_signals = cache.signals(run) is not None
+    has_signals = cache.listing(run).has_signals
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state["sort"] = sort
         st.selectbox(
@@ -79,8 +70,8 @@ def nothing_listed(filters: Filters, counts: dict[str, int]) -> None:
 
 def _choices(run: RunFolder, filters: Filters) -> None:
     """What is chosen from lists: labels, kinds of reason, role pattern, marks."""
-    pairs = listing(run)
-    labels, kinds, marks = labels_of(cache.train_scores(run)["label"].unique()), pairs.kinds(), pairs.marks()
+    pairs = cache.listing(run)
+    labels, kinds, marks = pairs.labels(), pairs.kinds(), pairs.marks()
     first, second = st.columns(2), st.columns(2)
     with first[0]:
         known = tuple(label for label in filters.labels if label in labels)
@@ -102,20 +93,27 @@ def _choices(run: RunFolder, filters: Filters) -> None:
 
 
 def _brushes(run: RunFolder, filters: Filters) -> None:
-    found = _histograms(str(run.path), run.revision)
+    listing = cache.listing(run)
     bounds = {one.column: (one.low, one.high) for one in filters.ranges}
-    shown = {
-        column: Brush(column, MEASURES[column][0], MEASURES[column][1:], drawn, *bounds.get(column, (None, None)))
-        for column, drawn in found.items()
-    }
-    of_signals = [one for column, one in shown.items() if column not in SCORES]
+
+    def drawn(columns: list[str]) -> list[Brush]:
+        found = {column: listing.histogram(column) for column in columns}
+        return [
+            Brush(column, MEASURES[column][0], MEASURES[column][1:], one, *bounds.get(column, (None, None)))
+            for column, one in found.items()
+            if one is not None
+        ]
+
+    of_signals = [column for column in listing.measures() if column not in SCORES]
     st.caption("Drag over a histogram to choose a range, double-click to clear it, or move its handles by the arrows.")
-    brushes([one for column, one in shown.items() if column in SCORES], key="score_brushes", on_ranges=_narrow)
+    brushes(
+        drawn([column for column in listing.measures() if column in SCORES]), key="score_brushes", on_ranges=_narrow
+    )
     if of_signals and st.toggle(
-        f"Also the {len(of_signals)} signals behind the suspicion", any(one.column in bounds for one in of_signals),
+        f"Also the {len(of_signals)} signals behind the suspicion", any(column in bounds for column in of_signals),
         key="signals_shown",
     ):  # fmt: skip
-        brushes(of_signals, key="signal_brushes", on_ranges=_narrow)
+        brushes(drawn(of_signals), key="signal_brushes", on_ranges=_narrow)
 
 
 def _narrow(ranges: dict[str, tuple[float | None, float | None]]) -> None:
@@ -133,16 +131,3 @@ def _take_away(part: str) -> None:
 
 def _write_sort() -> None:
     open_list(filters_of_url()[0], st.session_state["sort"])
-
-
-@st.cache_resource(max_entries=8)
-def _listing(path: str, revision: str) -> Listing:
-    run = RunFolder(Path(path))
-    return Listing(cache.train_scores(run), cache.signals(run))
-
-
-@st.cache_resource(max_entries=8)
-def _histograms(path: str, revision: str) -> dict[str, Histogram]:
-    pairs = _listing(path, revision)
-    drawn = {column: histogram(pairs.values(column)) for column in pairs.measures()}
-    return {column: one for column, one in drawn.items() if one is not None}

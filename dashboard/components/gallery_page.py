@@ -7,11 +7,10 @@ arrive together, on any page. Each goes where it belongs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import cache
@@ -19,6 +18,8 @@ from dashboard.components.gallery import Action, Turns, gallery
 from dashboard.components.list_steps import remember_list
 from dashboard.components.review import send_to_review
 from dashboard.large_pictures import picture_url
+from dashboard.listing import Listed
+from dashboard.run_tables import RunTables
 from dashboard.state import annotator, go, store
 from engine.errors import EcifError
 from engine.review import Decision
@@ -30,18 +31,26 @@ FAILED = "decisions_error"
 
 @dataclass(frozen=True)
 class Decidable:
-    """What may be decided: the pairs of a run, and cards of blind checks, which are asked for only when needed."""
+    """What may be decided: the pairs of a run, and cards of blind checks; looked up only when they are asked about."""
 
-    pair_ids: pd.Index
+    tables: RunTables
+    known: set[str] = field(default_factory=set)
+    """pairs that are known to be of the run, such as those on screen"""
 
     @cached_property
     def cards(self) -> set[str]:
         """Addresses of all cards."""
         return set(cache.blind_store().items()["card"])
 
+    def is_pair(self, address: str) -> bool:
+        """Whether `address` is the pair_id of a pair of the run."""
+        if address not in self.known:
+            self.known.update(self.tables.pairs_by_id([address], ["pair_id"]).index)
+        return address in self.known
+
     def __contains__(self, address: str) -> bool:
         """Whether `address` is a pair_id or a card."""
-        return address in self.pair_ids or address in self.cards
+        return self.is_pair(address) or address in self.cards
 
 
 def deciding_gallery(
@@ -53,7 +62,7 @@ def deciding_gallery(
     bar_scale: float,
     opens: bool = True,
     turns: Turns | None = None,
-    listed: Sequence[str] | None = None,
+    listed: Sequence[str] | Listed | None = None,
 ) -> None:
     """A gallery whose decisions go to the store at once, and whose tiles open the Pair page.
 
@@ -65,14 +74,14 @@ def deciding_gallery(
         bar_scale: influence [nats] that fills half a bar.
         opens: False for cards of a blind check: the Pair page and the review queue would tell.
         turns: see `gallery`.
-        listed: pairs that Previous and Next of the Pair page lead through; those of the tiles without it.
+        listed: pairs, or a list, that Previous and Next of the Pair page lead through; those of the tiles without it.
     """
-    pair_ids = cache.pairs(run).index
+    decidable = Decidable(cache.tables(run), {tile["pair_id"] for tile in tiles} if opens else set())
 
     def keep(actions: list[Action]) -> bool:
         try:
-            store_actions([one for one in actions if one.pair_id in pair_ids], run.run_id, suspicion)
-            store_answers([one for one in actions if one.pair_id not in pair_ids])
+            store_actions([one for one in actions if decidable.is_pair(one.pair_id)], run.run_id, suspicion)
+            store_answers([one for one in actions if not decidable.is_pair(one.pair_id)])
         except EcifError as error:
             st.session_state[FAILED] = str(error)
             return False
@@ -87,7 +96,7 @@ def deciding_gallery(
         key=key,
         bar_scale=bar_scale,
         on_actions=keep,
-        known_pairs=Decidable(pair_ids),
+        known_pairs=decidable,
         queues=opens,
         turns=turns,
     )

@@ -1,49 +1,34 @@
-"""From one pair to the next of the list one came from; the list is kept in the session, by ids."""
+"""From one pair to the next of the list one came from; the session keeps the list, not its pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard import cache
+from dashboard.listing import Listed, Stand, stand_among
 from dashboard.state import go
+from engine.runs import RunFolder
 
 LISTED = "listed_pair_ids"
 GO_ON = "go_on"
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Where a pair stands in the list."""
-
-    place: int
-    """1, 2, …"""
-    count: int
-    before: str | None
-    after: str | None
-
-
-def remember_list(pair_ids: Sequence[str]) -> None:
+def remember_list(pairs: Sequence[str] | Listed) -> None:
     """Keep the list that a pair is opened from, for the Pair page."""
-    st.session_state[LISTED] = pair_ids
+    st.session_state[LISTED] = pairs
 
 
-def steps_from(pair_id: str) -> Steps | None:
-    """The neighbours of a pair in the remembered list; None if it is not in it."""
+def steps_from(run: RunFolder, pair_id: str) -> Stand | None:
+    """Where a pair stands in the remembered list, with its neighbours; None if it is not in it."""
     listed = st.session_state.get(LISTED, ())
-    if pair_id not in listed:
-        return None
-    at = listed.index(pair_id)
-    return Steps(
-        at + 1,
-        len(listed),
-        listed[at - 1] if at else None,
-        listed[at + 1] if at + 1 < len(listed) else None,
-    )
+    if isinstance(listed, Listed):
+        return cache.listing(run).stand(listed, pair_id) if cache.listing(run).knows(listed) else None
+    return stand_among(listed, pair_id)
 
 
-def step_buttons(pair_id: str, steps: Steps) -> None:
+def step_buttons(pair_id: str, steps: Stand) -> None:
     """Previous and next, by mouse and by arrow keys, and whether a decision leads to the next.
 
     Keyed by the pair: a press that comes while the next pair is loading does not skip it.
@@ -64,7 +49,7 @@ def step_buttons(pair_id: str, steps: Steps) -> None:
         go("pair", pair=steps.before if back else steps.after)
 
 
-def go_on(steps: Steps | None) -> None:
+def go_on(steps: Stand | None) -> None:
     """After a decision: to the next pair of the list if that is wished, else the page again."""
     if steps and steps.after and st.session_state.get(GO_ON):
         go("pair", pair=steps.after)

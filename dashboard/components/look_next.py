@@ -20,20 +20,19 @@ AUDIT = "audit"
 TELLING = ["reason", "rank", "clip_score", "influence_positive", "influence_negative"]
 
 
-def look_next(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame) -> None:
+def look_next(run: RunFolder) -> None:
     """The proposed pairs in their order; the batch stays as it is until the next one is asked for.
 
     Args:
         run: a finished run; one without cross-fitted signals says what it needs.
-        scores: scores and pairs of the training split, indexed by pair_id.
-        decisions: standing decisions, indexed by pair_id.
     """
-    if cache.signals(run) is None:
+    if not cache.listing(run).has_signals:
         empty("Nothing to learn from in this run", NOT_CROSS_FITTED, ":material/school:")
         return
     batch = _batch(run)
     with st.container(border=True):
         st.markdown(f"{':material/flag:' if batch['may_stop'] else ':material/search:'} {batch['sentence']}")
+    learned_among(run)
     if not batch["reasons"]:
         empty(
             "All pairs are decided",
@@ -41,8 +40,9 @@ def look_next(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame) -> 
             ":material/check_circle:",
         )
         return
-    shown = _rows(scores, batch["reasons"])
-    num_done = int(shown.index.isin(decisions.index).sum())
+    shown = _rows(cache.listing(run).some(list(batch["reasons"])), batch["reasons"])
+    decisions = cache.standing(shown.index)
+    num_done = len(decisions)
     st.markdown(f"**{num_done} of {len(shown)} decided.** {PROPOSALS_IN_WORDS}")
     deciding_gallery(
         pair_tiles(shown, run.run_id, decisions),
@@ -64,6 +64,20 @@ def look_next(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame) -> 
         st.rerun()
 
 
+def learned_among(run: RunFolder) -> None:
+    """Say of which pairs the advice speaks where a run has more than it can learn about at once."""
+    tables = cache.tables(run)
+    num_pairs = tables.count("ranked")
+    if num_pairs <= cache.LEARN_AMONG:
+        return
+    others = tables.value("SELECT sum(p_wrong) FROM ranked WHERE place > ?", [cache.LEARN_AMONG])
+    st.caption(
+        f"Learned from, and said of, the {cache.LEARN_AMONG:,} most suspicious pairs. The other "
+        f"{num_pairs - cache.LEARN_AMONG:,} follow in the order of suspicion; about {others:,.0f} of them are "
+        "estimated to be wrong, which no decision has checked."
+    )
+
+
 def _batch(run: RunFolder) -> dict[str, Any]:
     """The batch on screen; proposals are made once, so that none jumps while they are worked through."""
     batch = st.session_state.get(BATCH)
@@ -79,9 +93,9 @@ def _batch(run: RunFolder) -> dict[str, Any]:
     return batch
 
 
-def _rows(scores: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
+def _rows(shown: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
     """The proposed pairs; a random check is shown without its scores, so that it is judged unaided."""
-    shown = scores.loc[list(reasons)].assign(proposal=[PROPOSAL_WORDS[reason] for reason in reasons.values()])
+    shown = shown.assign(proposal=[PROPOSAL_WORDS[reason] for reason in reasons.values()])
     shown["rank"] = shown["suspicion_rank"].astype(float)
     is_audit = [reason == AUDIT for reason in reasons.values()]
     shown.loc[is_audit, TELLING] = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -28,13 +26,12 @@ TITLES = {
 }
 
 
-def nearest_pairs(run: RunFolder, pair_id: str, decisions: pd.DataFrame) -> None:
+def nearest_pairs(run: RunFolder, pair_id: str) -> None:
     """The nearest training pairs of a training pair; a click opens one.
 
     Args:
         run: a finished run; one of an earlier version lacks the table and says so.
         pair_id: a training pair.
-        decisions: standing decisions, indexed by pair_id.
     """
     if not run.has_table("neighbours"):
         st.subheader("Pairs like this one", anchor=False)
@@ -45,9 +42,11 @@ def nearest_pairs(run: RunFolder, pair_id: str, decisions: pd.DataFrame) -> None
             ":material/update:",
         )
         return
-    found = _neighbours(str(run.path), run.revision, pair_id)
+    found = cache.tables(run).rows("SELECT * FROM neighbours WHERE pair_id = ?", [pair_id])
+    others = cache.listing(run).some(found["other_pair_id"])
+    decisions = cache.standing(others.index)
     for kind, (title, meaning) in TITLES.items():
-        rows = nearest_rows(found, cache.train_scores(run), kind)
+        rows = nearest_rows(found, others, kind)
         if rows.empty:
             continue
         st.subheader(title, anchor=False, help="By the cosine of the model's features, among the training pairs.")
@@ -70,8 +69,3 @@ def nearest_rows(neighbours: pd.DataFrame, scores: pd.DataFrame, kind: str, numb
     """
     own = neighbours[neighbours["kind"] == kind].nsmallest(number, "rank").set_index("other_pair_id")["similarity"]
     return own.to_frame().join(scores[["pair_id", "caption", "label", "thumbnail"]], how="inner")
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _neighbours(path: str, revision: str, pair_id: str) -> pd.DataFrame:
-    return RunFolder(Path(path)).table("neighbours", pair_id=pair_id)

@@ -4,62 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import cache
+from dashboard.acts import Scope
 from dashboard.components import address
 from dashboard.components.bulk import bulk_bar, bulk_outcome
 from dashboard.components.gallery import Turns, selected_pairs
 from dashboard.components.gallery_page import deciding_gallery
-from dashboard.state import store
+from dashboard.listing import PAGE_SIZE, Listed, Page
 from dashboard.tables import pair_tiles
 from dashboard.thumbnails import thumbnail_url
 from engine.runs import RunFolder
 
-PAGE_SIZE, PAGE = 60, "page"
+PAGE = "page"
 
 
-def pair_list(run: RunFolder, pair_ids: Sequence[str], *, key: str, ranks: Sequence[float] | None = None) -> None:
+def pair_list(run: RunFolder, pairs: Sequence[str] | Listed, *, key: str, ranks: Sequence[float] | None = None) -> None:
     """One page of tiles with a line about it above and the pages below.
 
     Args:
         run: whose scores are on screen.
-        pair_ids: training pairs in their order; not empty.
+        pairs: training pairs in their order, or a list of the run; not empty.
         key: names the gallery (`KEY_gallery`); a screen has one such list, whose page is `page` in the URL.
-        ranks: number on each tile; the rank of suspicion without it.
+        ranks: number on each tile of given pairs; the rank of suspicion without it.
     """
-    num_pages = -(-len(pair_ids) // PAGE_SIZE)
-    page = address.give_page(PAGE, num_pages)
-    here = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
-    on_page, gallery_key = tuple(pair_ids[here]), f"{key}_gallery"
-    shown, decisions = cache.train_scores(run).loc[list(on_page)], cache.decisions(store())
-    shown = shown.assign(rank=shown["suspicion_rank"] if ranks is None else list(ranks[here]))
-    done = int(shown.index.isin(decisions.index).sum())
-    selected = tuple(pair_id for pair_id in selected_pairs(gallery_key) if pair_id in on_page)
+    listing = cache.listing(run)
+    count = listing.count(pairs) if isinstance(pairs, Listed) else len(pairs)
+    num_pages = -(-count // PAGE_SIZE)
+    number = address.give_page(PAGE, num_pages)
+    page = listing.page(pairs, number) if isinstance(pairs, Listed) else _given(run, pairs, number, ranks)
+    shown, gallery_key = page.rows, f"{key}_gallery"
+    decisions = cache.standing(shown.index)
+    selected = [pair_id for pair_id in selected_pairs(gallery_key) if pair_id in shown.index]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
-            f"**{len(pair_ids):,} pairs** · page {page} of {num_pages} · {done} of {len(shown)} decided on this page",
+            f"**{count:,} pairs** · page {number:,} of {num_pages:,} · "
+            f"{len(decisions)} of {len(shown)} decided on this page",
             width="content",
         )
-        bulk_bar(run, {"selected": selected, "page": on_page, "all": tuple(pair_ids)})
+        everything = Scope.listed(listing, pairs) if isinstance(pairs, Listed) else Scope.given(pairs)
+        scopes = {"selected": Scope.given(selected), "page": Scope.given(list(shown.index)), "all": everything}
+        bulk_bar(run, scopes)
     with st.container():  # always there, so that the gallery keeps its place
         bulk_outcome(run)
+    next_thumbnails = [thumbnail_url(run.run_id, name) for name in page.next_thumbnails]
     deciding_gallery(
         pair_tiles(shown, run.run_id, decisions),
         run,
         shown["suspicion"].to_dict(),
         key=gallery_key,
         bar_scale=cache.score_scale(run),
-        turns=_turns(run, pair_ids, page, num_pages),
-        listed=pair_ids,
+        turns=Turns(number, num_pages, lambda asked: address.put(asked, PAGE, 1), next_thumbnails),
+        listed=pairs,
     )
     if num_pages > 1:
         st.pagination(num_pages, key=PAGE, on_change=address.write, args=(PAGE, 1))
 
 
-def _turns(run: RunFolder, pair_ids: Sequence[str], page: int, num_pages: int) -> Turns:
-    """What turns the page by key; the thumbnails of the next one are fetched ahead."""
-    after = list(pair_ids[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
-    thumbnails = cache.pairs(run).loc[after, "thumbnail"]
-    next_thumbnails = [thumbnail_url(run.run_id, name) for name in thumbnails]
-    return Turns(page, num_pages, lambda asked: address.put(asked, PAGE, 1), next_thumbnails)
+def _given(run: RunFolder, pair_ids: Sequence[str], number: int, ranks: Sequence[float] | None) -> Page:
+    """A page of pairs that are given one by one."""
+    here = slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE)
+    after = slice(number * PAGE_SIZE, (number + 1) * PAGE_SIZE)
+    rows = cache.listing(run).some(pair_ids[here])
+    rank = rows["suspicion_rank"] if ranks is None else pd.Series(list(ranks[here]), list(pair_ids[here]))
+    ahead = cache.tables(run).pairs_by_id(pair_ids[after], ["thumbnail"])["thumbnail"]
+    return Page(rows.assign(rank=rank), tuple(name for name in ahead if isinstance(name, str)))

@@ -22,23 +22,23 @@ YOURS = "These are yours: nobody else is handed them while you work."
 SHARED = "Others may be handed some of these too: you see only your own answers, and they only theirs."
 
 
-def batch(run: RunFolder, scores: pd.DataFrame, queue: str, is_shared: bool) -> None:
+def batch(run: RunFolder, queue: str, is_shared: bool) -> None:
     """What this annotator holds, with a button for the next; nothing is handed out before they ask.
 
     Args:
         run: whose scores are on screen.
-        scores: scores and pairs of the training split, indexed by pair_id.
         queue: one that exists.
         is_shared: whether others decide some of its pairs as well.
     """
     queues, name = cache.queue_store(), annotator()
-    remembered = _remembered(run, scores, queue, name)
+    remembered = _remembered(run, queue, name)
     mine = store().by_annotator(name, remembered).set_index("pair_id", drop=False)
     pair_ids = _still_theirs(remembered, set(queues.held(queue, name)), mine)
     if not pair_ids:
-        _nothing_held(run, scores, queue, queues.progress(queue))
+        _nothing_held(run, queue, queues.progress(queue))
         return
-    shown = scores.loc[pair_ids].assign(rank=scores.loc[pair_ids, "suspicion_rank"])
+    rows = cache.listing(run).some(pair_ids)
+    shown = rows.assign(rank=rows["suspicion_rank"])
     num_done = int(shown.index.isin(mine.index).sum())
     st.markdown(f"**{num_done} of {len(shown)} decided.** {SHARED if is_shared else YOURS}")
     deciding_gallery(
@@ -55,7 +55,7 @@ def batch(run: RunFolder, scores: pd.DataFrame, queue: str, is_shared: bool) -> 
             icon=":material/arrow_forward:",
             type="primary" if is_done else "secondary",
             on_click=_take,
-            args=(run, scores, queue),
+            args=(run, queue),
             help="What you have not decided stays with you.",
         )
         if not is_done:
@@ -68,12 +68,12 @@ def batch(run: RunFolder, scores: pd.DataFrame, queue: str, is_shared: bool) -> 
             )
 
 
-def _remembered(run: RunFolder, scores: pd.DataFrame, queue: str, name: str) -> list[str]:
+def _remembered(run: RunFolder, queue: str, name: str) -> list[str]:
     """The batch on screen: what is held when the page is opened, and what is taken then; it stays while decided."""
     whose = (run.run_id, queue, name)
     batch, queues = st.session_state.get(BATCH), cache.queue_store()
     if batch is None or batch["whose"] != whose:
-        held = [pair_id for pair_id in queues.held(queue, name) if pair_id in scores.index]
+        held = cache.tables(run).scores_by_id(queues.held(queue, name), ["pair_id"]).index.tolist()
         batch = {"whose": whose, "pair_ids": held, "renewed": 0.0}
         st.session_state[BATCH] = batch
     if batch["pair_ids"] and time.monotonic() - batch["renewed"] > RENEW_SECONDS:
@@ -93,7 +93,7 @@ def _still_theirs(pair_ids: list[str], held: set[str], mine: pd.DataFrame) -> li
     return kept
 
 
-def _nothing_held(run: RunFolder, scores: pd.DataFrame, queue: str, progress: Progress) -> None:
+def _nothing_held(run: RunFolder, queue: str, progress: Progress) -> None:
     asked = st.session_state.get(BATCH, {}).get("asked", False)
     if progress.done == progress.pairs:
         empty(
@@ -114,13 +114,15 @@ def _nothing_held(run: RunFolder, scores: pd.DataFrame, queue: str, progress: Pr
         empty("Nothing taken yet", "Take some pairs: they stay with you while you work on them.")
     st.button(
         f"Take my next {NUM_PAIRS}", icon=":material/arrow_forward:", type="primary", on_click=_take,
-        args=(run, scores, queue),
+        args=(run, queue),
     )  # fmt: skip
 
 
-def _take(run: RunFolder, scores: pd.DataFrame, queue: str) -> None:
+def _take(run: RunFolder, queue: str) -> None:
     name = annotator()
-    taken = cache.queue_store().take(queue, name, NUM_PAIRS, among=scores.index)
+    queued = cache.queue_store().pairs(queue)["pair_id"]
+    ours = cache.tables(run).scores_by_id(queued, ["pair_id"]).index
+    taken = cache.queue_store().take(queue, name, NUM_PAIRS, among=ours)
     whose = (run.run_id, queue, name)
     st.session_state[BATCH] = {"whose": whose, "pair_ids": taken, "renewed": time.monotonic(), "asked": True}
 

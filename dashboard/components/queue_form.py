@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import itertools
+
 import streamlit as st
 
 from dashboard import cache
+from dashboard.components.list_state import list_now
 from dashboard.state import annotator
 from engine.errors import EcifError
 from engine.review.queue_tables import MAX_QUEUE_CHARACTERS
@@ -26,13 +28,11 @@ OVERLAP_HELP = (
 ADDED = "queue_added"
 
 
-def new_queue(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame, names: list[str]) -> None:
+def new_queue(run: RunFolder, names: list[str]) -> None:
     """A form that makes a queue of the most suspicious pairs.
 
     Args:
         run: whose pairs go there.
-        scores: scores and pairs of the training split, most suspicious first, indexed by pair_id.
-        decisions: standing decisions, indexed by pair_id.
         names: of the queues there are.
     """
     with st.form("new_queue", border=False):
@@ -40,7 +40,7 @@ def new_queue(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame, nam
             "Name", "" if names else REVIEW, max_chars=MAX_QUEUE_CHARACTERS, placeholder="second opinion"
         )
         overlap = st.selectbox("Who decides a pair", list(OVERLAPS), help=OVERLAP_HELP)
-        number, also_decided = _which(len(scores))
+        number, also_decided = _which(cache.tables(run).count("ranked"))
         if not st.form_submit_button("Make the queue", icon=":material/playlist_add:", type="primary"):
             return
     if name.strip() in names:
@@ -52,16 +52,16 @@ def new_queue(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame, nam
     except EcifError as error:
         st.text(str(error))
         return
-    _add(run, scores, decisions, name.strip(), number, also_decided)
+    _add(run, name.strip(), number, also_decided)
 
 
-def more_pairs(run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame, queue: str) -> None:
+def more_pairs(run: RunFolder, queue: str) -> None:
     """A form that puts more of the most suspicious pairs at the end of a queue."""
     with st.form("more_pairs", border=False):
-        number, also_decided = _which(len(scores))
+        number, also_decided = _which(cache.tables(run).count("ranked"))
         wants = st.form_submit_button("Put them at the end", icon=":material/playlist_add:", type="primary")
     if wants:
-        _add(run, scores, decisions, queue, number, also_decided)
+        _add(run, queue, number, also_decided)
 
 
 def show_added() -> None:
@@ -78,13 +78,12 @@ def _which(num_pairs: int) -> tuple[int, bool]:
     return int(number), st.checkbox("Also pairs that are decided already", help="For a second opinion on them.")
 
 
-def _add(
-    run: RunFolder, scores: pd.DataFrame, decisions: pd.DataFrame, queue: str, number: int, also_decided: bool
-) -> None:
+def _add(run: RunFolder, queue: str, number: int, also_decided: bool) -> None:
     store = cache.queue_store()
     there = set(store.pairs(queue)["pair_id"])
-    passed_over = there if also_decided else there | set(decisions.index)
-    chosen = [pair_id for pair_id in scores.index if pair_id not in passed_over][:number]
+    listed = cache.listing(run).ids(list_now(run, "all" if also_decided else "open"))
+    left = (one for one in itertools.chain.from_iterable(listed) if one not in there)
+    chosen = list(itertools.islice(left, number))
     added = store.add(queue, chosen, run.run_id, annotator())
     st.session_state[ADDED] = (queue, added)
     st.rerun()

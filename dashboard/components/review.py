@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from dashboard import cache
 from dashboard.state import annotator
 from dashboard.wording import pairs_in_words
 from engine.review.queues import REVIEW
+
+MOST_AT_ONCE = 50_000
 
 
 def send_to_review(pair_ids: Iterable[str], run_id: str) -> str:
@@ -20,7 +23,9 @@ def send_to_review(pair_ids: Iterable[str], run_id: str) -> str:
     Raises:
         DecisionsError: if the store refuses.
     """
-    sent = list(dict.fromkeys(pair_ids))
-    new = cache.queue_store().add(REVIEW, sent, run_id, annotator()) if sent else 0
+    left, num_sent, new = iter(dict.fromkeys(pair_ids)), 0, 0
+    while sent := list(itertools.islice(left, MOST_AT_ONCE)):
+        new += cache.queue_store().add(REVIEW, sent, run_id, annotator())
+        num_sent += len(sent)
     said = f"{pairs_in_words(new)} sent to the review queue."
-    return said if new == len(sent) else f"{said} {len(sent) - new:,} were there before."
+    return said if new == num_sent else f"{said} {num_sent - new:,} were there before."

@@ -19,7 +19,7 @@ def suggested_captions(run: RunFolder, score: pd.Series) -> None:
         run: a finished run; without a table of suggestions its single suggestion is shown.
         score: the pair's row of scores.
     """
-    rows = suggested_rows(cache.suggestions(run), score)
+    rows = suggested_rows(_suggested(run, score["pair_id"]), score)
     if rows.empty:
         return
     st.caption("Captions that could fit better", help="Struck out: words that go. Underlined: words that come.")
@@ -36,6 +36,12 @@ def suggested_captions(run: RunFolder, score: pd.Series) -> None:
                 on_click=_use,
                 args=(score["pair_id"], row["caption"]),
             )
+
+
+def _suggested(run: RunFolder, pair_id: str) -> pd.DataFrame | None:
+    if not run.has_table("suggestions"):
+        return None
+    return cache.tables(run).rows("SELECT * FROM suggestions WHERE pair_id = ? ORDER BY rank", [pair_id])
 
 
 def _use(pair_id: str, caption: str) -> None:

@@ -20,19 +20,22 @@ def why_suspected(run: RunFolder, score: pd.Series) -> None:
     """
     with st.container(border=True):
         st.markdown("**Why it is suspected**", help=SUSPICION_IN_WORDS)
-        signals = cache.signals(run)
-        if signals is None:
+        if not cache.listing(run).has_signals:
             st.markdown(f"Not computed for this run. {NOT_CROSS_FITTED}")
             return
-        st.text(score["reason"] or "Nothing speaks against this pair.")
-        if is_defended(score, signals):
+        st.text(
+            score["reason"]
+            if isinstance(score["reason"], str) and score["reason"]
+            else "Nothing speaks against this pair."
+        )
+        if is_defended(score):
             st.caption(DEFENDED_IN_WORDS)
         st.metric(
             "Probability that the caption is wrong",
             probability_in_words(score["p_wrong"]),
             help="Estimated without labels. Near misses are not counted.",
         )
-        found = strongest_signals(signals, score["pair_id"])
+        found = strongest_signals(cache.tables(run), score)
         for driver in found:
             st.progress(driver.percentile, standing_in_words(driver))
         if not found:

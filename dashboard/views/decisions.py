@@ -12,9 +12,10 @@ from dashboard.tables import for_reading
 from dashboard.thumbnails import thumbnail_url
 
 run = run_or_stop()
-pairs, decisions = cache.pairs(run), cache.decisions(store())
+tables, decisions = cache.tables(run), cache.decisions(store())
 header("Decisions & export", "Every decision is kept the moment it is made. Take them along in the format you need.")
 
+pairs = tables.pairs_by_id(decisions.index, ["caption", "thumbnail"])  # those decided, of any split
 own = decisions[decisions.index.isin(pairs.index)]
 counts = own["verdict"].value_counts()
 with st.container(horizontal=True):
@@ -43,17 +44,17 @@ elsewhere = len(decisions) - len(own)
 if elsewhere:
     st.caption(f"{elsewhere:,} more decisions are about pairs of other data sets; they are not part of this run.")
 
-export_panel(run, len(pairs), own["verdict"])
+export_panel(run, tables.count("pairs"), own["verdict"])
 
 if counts.get("drop", 0) and is_local():
     st.page_link("views/what_if.py", label=f"What if the {int(counts['drop']):,} dropped pairs were gone?",
                  icon=":material/model_training:", query_params={Key.RUN.value: run.run_id})  # fmt: skip
 
-blind_check(run, decisions)
+blind_check(run, decisions.index)
 
 if st.toggle("Show the history of all decisions, undone ones included"):
     history = store().history()
-    history = for_reading(history[history["pair_id"].isin(pairs.index)])
+    history = for_reading(history[history["pair_id"].isin(tables.pairs_by_id(history["pair_id"], ["pair_id"]).index)])
     st.dataframe(
         history[["id", "decided_at", "annotator", "verdict", "pair_id", "new_caption"]],
         hide_index=True,

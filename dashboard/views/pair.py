@@ -19,24 +19,33 @@ from dashboard.predictions import prediction_cards
 from dashboard.state import Key, go, store
 from dashboard.tables import pair_tiles
 
-MOST_RELATED = 5
+MISTAKES = (
+    "SELECT queries.* FROM traces JOIN queries USING (query_id) "
+    "WHERE traces.pair_id = ? AND side = 'hurts' ORDER BY rank LIMIT 5"
+)
+ALIKE = (
+    "SELECT pair_id FROM ranked WHERE duplicate_group = ? AND duplicate_group >= 0 AND pair_id <> ? "
+    "ORDER BY place LIMIT 5"
+)
 PICTURE_PIXELS = 400  # so that the buttons below are on the first screen; the picture's own button makes it large
 
 run = run_or_stop()
-pairs, scores = cache.pairs(run), cache.train_scores(run)
+tables, listing = cache.tables(run), cache.listing(run)
 pair_id = st.query_params.get(Key.PAIR.value)
-if pair_id not in pairs.index:
+found = tables.pairs_by_id([pair_id] if pair_id else [])
+if found.empty:
     header("Pair", "One picture and its caption, close up.")
     empty("Choose a pair first", "Click a picture on the **Suspicious pairs** page.", ":material/ads_click:")
     st.page_link("views/suspicious.py", label="Suspicious pairs", icon=":material/image_search:",
                  query_params={Key.RUN.value: run.run_id})  # fmt: skip
     st.stop()
 
-pair = pairs.loc[pair_id]
-score = scores.loc[pair_id] if pair_id in scores.index else None
-decisions = cache.decisions(store())
-standing = decisions.loc[pair_id] if pair_id in decisions.index else None
-steps = steps_from(pair_id)
+pair = found.iloc[0]
+scores = tables.scores_by_id([pair_id])
+score = None if scores.empty else scores.iloc[0]
+decisions = cache.standing([pair_id])
+standing = None if decisions.empty else decisions.iloc[0]
+steps = steps_from(run, pair_id)
 
 header("Pair", "Is this what the picture shows? And what does the pair do to the model?")
 if steps:
@@ -65,30 +74,29 @@ with right:
 if score is None:
     st.stop()
 
-nearest_pairs(run, pair_id, decisions)
+nearest_pairs(run, pair_id)
 
 st.subheader("What it does to the model", anchor=False)
-score_row(score, scores)
+score_row(score, tables)
 with st.container(border=True):
     st.markdown("**What it does to the validation loss**", help=wording.ROLES_IN_WORDS)
     st.plotly_chart(charts.role_bars(score["influence_positive"], score["influence_negative"]), config=charts.CONFIG)
     st.caption("Orange: without this pair the model would be less wrong. Teal: it helps.")
 
-traces, queries = cache.table(run, "traces"), cache.table(run, "queries")
-mistakes = traces[(traces["pair_id"] == pair_id) & (traces["side"] == "hurts")].nsmallest(MOST_RELATED, "rank")
-if len(mistakes):
+asked = tables.rows(MISTAKES, [pair_id])
+if len(asked):
     st.subheader("Mistakes it is behind", anchor=False)
     st.markdown("Wrong predictions for which this pair is among the culprits, the clearest first.")
-    asked = queries.set_index("query_id", drop=False).loc[mistakes["query_id"]]
-    opened = prediction_list(prediction_cards(asked, pairs, run.run_id), key="pair_mistakes")
+    shown = tables.pairs_by_id([*asked["pair_id"].dropna(), *asked["predicted_pair_id"].dropna()], ["thumbnail"])
+    opened = prediction_list(prediction_cards(asked, shown, run.run_id), key="pair_mistakes")
     if opened:
         go("trace_back", query=opened)
 
-disturbed_pairs(run, pair_id, decisions)
+disturbed_pairs(run, pair_id)
 
-alike = scores[(scores["duplicate_group"] == score["duplicate_group"]) & (scores.index != pair_id)]
-if score["duplicate_group"] >= 0 and len(alike):
+alike = tables.rows(ALIKE, [score["duplicate_group"], pair_id])["pair_id"].tolist()
+if alike:
     st.subheader("The same or nearly the same picture", anchor=False)
-    opened = gallery(pair_tiles(alike.head(MOST_RELATED), run.run_id, decisions), key="pair_duplicates")
+    opened = gallery(pair_tiles(listing.some(alike), run.run_id, cache.standing(alike)), key="pair_duplicates")
     if opened:
         go("pair", pair=opened)

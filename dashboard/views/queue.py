@@ -8,12 +8,10 @@ from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.queue_batch import batch
 from dashboard.components.queue_form import more_pairs, new_queue, show_added
 from dashboard.components.queue_progress import queue_progress
-from dashboard.state import store
 
 LOOKS = {"decide": "Decide", "agreement": "Agreement"}
 
 run = run_or_stop()
-scores, decisions = cache.train_scores(run), cache.decisions(store())
 header(
     "Review queue", "Share the work: nobody is handed what somebody else is deciding, unless you want a second opinion."
 )
@@ -27,15 +25,15 @@ if not names:
         "A queue is a list of pairs to decide. Make one here, or press **Q** on any pair to put it aside for review.",
     )
     with st.container(border=True, width=560):
-        new_queue(run, scores, decisions, names)
+        new_queue(run, names)
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     queue = st.selectbox("Queue", names, key="queue", bind="query-params", width=260)
     with st.popover("Put pairs into it", icon=":material/playlist_add:"):
-        more_pairs(run, scores, decisions, queue)
+        more_pairs(run, queue)
     with st.popover("New queue", icon=":material/add:"):
-        new_queue(run, scores, decisions, names)
+        new_queue(run, names)
 made = queues.set_index("name").loc[queue]
 queue_progress(queue, made)
 
@@ -44,6 +42,6 @@ look = st.segmented_control(
     bind="query-params", label_visibility="collapsed",
 )  # fmt: skip
 if look == "agreement":
-    agreement_panel(run, scores, queue)
+    agreement_panel(run, queue)
 else:
-    batch(run, scores, queue, is_shared=bool(made["overlap"] > 1))
+    batch(run, queue, is_shared=bool(made["overlap"] > 1))

@@ -57,6 +57,27 @@ def loss_gradients(towers: EncoderTowers, batch: Tensor, apart: bool) -> Tensor:
     return torch.stack(rows)
 
 
+def gauss_newton_rows(towers: EncoderTowers, batch: Tensor) -> Tensor:
+    """A with AᵀA = Jᵀ H J of one batch: its logits' Jacobian, one backward pass per logit, times the root of H.
+
+    Args:
+        towers: the model.
+        batch: its pairs.
+
+    Returns:
+        `[pairs², parameters]`.
+    """
+    leaves, logits = _leaves_and_logits(towers, batch)
+    found, rows = logits(), []
+    for logit in found.flatten():
+        grads = torch.autograd.grad(logit, list(leaves.values()), retain_graph=True)
+        rows.append(torch.cat([grad.flatten() for grad in grads]))
+    shape = found.shape
+    curved = torch.func.hessian(lambda flat: LOSS.pair_losses(flat.reshape(shape)).sum())(found.detach().flatten())
+    values, vectors = torch.linalg.eigh(curved)
+    return values.clamp(min=0).sqrt()[:, None] * (vectors.T @ torch.stack(rows))
+
+
 def _leaves_and_logits(towers: EncoderTowers, batch: Tensor) -> tuple[dict[str, Tensor], Callable[[], Tensor]]:
     """The studied parameters with gradients, and the logits of a batch as plain autograd sees them."""
     leaves = {name: part.detach().requires_grad_() for name, part in towers.parameters.items()}

@@ -15,20 +15,21 @@ REPEATS = 3
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def fastest_seconds(
-    do: Callable[[], object], device: torch.device, repeats: int = REPEATS, is_warm: bool = False
-) -> float:
+def fastest_seconds(do: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
     """Seconds of the fastest of a few calls, after one to warm up: what others do on the machine only adds."""
-    if not is_warm:
-        do()
-    times = []
-    for _ in range(repeats):
-        wait_for(device)
-        started = time.perf_counter()
-        do()
-        wait_for(device)
-        times.append(time.perf_counter() - started)
-    return min(times)
+    do()
+    return min(seconds_of(do, device) for _ in range(repeats))
+
+
+def seconds_of(do: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call; of processor time where a single thread works, which nobody else on the machine changes."""
+    is_alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if is_alone else time.perf_counter
+    wait_for(device)
+    started = clock()
+    do()
+    wait_for(device)
+    return clock() - started
 
 
 def wait_for(device: torch.device) -> None:

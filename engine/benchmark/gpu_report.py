@@ -48,7 +48,7 @@ def sizes_markdown(found: list[Size], machine: str) -> str:
 
 def _row(model: ModelFigures, one: PassFigures) -> str:
     if one.seconds is None:
-        return f"| {_short(model.model)} | {one.tier} | {one.what} | does not fit | | | | |"
+        return f"| {_short(model.model)} | {one.tier} | {one.what} | – | – | – | – | {one.why_not} |"
     return (
         f"| {_short(model.model)} | {one.tier} | {one.what} | {one.pairs_per_second:,.0f} | {one.ratio:.3g} | "
         f"{one.flops_per_pair / 1e9:.3g} | {one.share_of_peak:.1%} | {_in_bytes(one.memory_bytes)} |"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.benchmark.clock import fastest_seconds, forget_peak, machine_name, peak_bytes, wait_for
+from engine.benchmark.clock import fastest_seconds, forget_peak, machine_name, peak_bytes
 from engine.benchmark.peak import Peak, peak_of
 from engine.benchmark.setting import Setting, setting
 from engine.benchmark.where_time_goes import TimeSpent, where_time_goes
@@ -18,6 +19,7 @@ from engine.benchmark.work import PLAIN, Work, embed_all, passes_after_embedding
 from engine.config import RunConfig
 from engine.errors import OutOfMemory
 from engine.memory import is_out_of_memory
+from engine.models.checkpoints import first_line
 
 COUNTS = (1, 8)
 """queries asked together"""
@@ -33,7 +35,7 @@ class PassFigures:
     tier: str
     num_queries: int
     seconds: float | None
-    """of the whole pass; None if it did not fit into memory"""
+    """of the whole pass; None if it did not run"""
     pairs_per_second: float | None
     """times the number of queries"""
     ratio: float | None
@@ -43,6 +45,8 @@ class PassFigures:
     share_of_peak: float | None
     memory_bytes: int | None
     """most in use meanwhile, the model and the pairs included"""
+    why_not: str | None = None
+    """why it did not run"""
 
 
 @dataclass(frozen=True)
@@ -145,15 +149,13 @@ def _measure_model(given: Setting, tiers: list[str], peak: Peak, report: Report)
 def _measure(given: Setting, work: Work, tier: str, plain_seconds: float | None, peak: Peak) -> PassFigures:
     device, num_pairs = given.inputs.pixels.device, len(given.pairs)
     forget_peak(device)
-    seconds = flops = None
-    with _room_or_not(device):
-        do, counter = work.ready(), FlopCounterMode(display=False)
-        with counter:
-            do()
-        flops = counter.get_total_flops()
+    try:
+        do = work.ready()
+        flops = _operations(do, device)
         seconds = fastest_seconds(do, device, REPEATS)
-    if seconds is None or flops is None:
-        return PassFigures(work.what, tier, work.num_queries, None, None, None, None, None, None)
+    except Exception as error:  # an hour on a rented device must not be lost to one pass that does not run there
+        why_not = _why_not(error, device)
+        return PassFigures(work.what, tier, work.num_queries, None, None, None, None, None, None, why_not)
     return PassFigures(
         work.what,
         tier,
@@ -167,14 +169,22 @@ def _measure(given: Setting, work: Work, tier: str, plain_seconds: float | None,
     )
 
 
-@contextlib.contextmanager
-def _room_or_not(device: torch.device) -> Iterator[None]:
-    """Leave what is inside where memory runs out: a small device still measures everything else."""
+def _operations(do: Callable[[], object], device: torch.device) -> int:
+    """Floating-point operations of the products in one pass, counted with the kernels that torch has a count for."""
+    counter, is_fast = FlopCounterMode(display=False), torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
-    except Exception as error:
-        if not isinstance(error, OutOfMemory) and not is_out_of_memory(error):
-            raise
-        if device.type == "cuda":
-            wait_for(device)
-            torch.cuda.empty_cache()
+        with counter, sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else contextlib.nullcontext():
+            do()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_fast)
+    return counter.get_total_flops()
+
+
+def _why_not(error: Exception, device: torch.device) -> str:
+    """A few words, with the memory given back that the failed pass held."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if isinstance(error, OutOfMemory) or is_out_of_memory(error):
+        return "does not fit into memory"
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.components.gallery import read_log
+from engine.ranked_table import write_ranked
 from engine.review import DecisionStore
 from engine.runs import RunFolder, write_table
 
@@ -118,6 +119,7 @@ def test_markup_in_captions_is_shown_as_text(page, runs_dir: Path, sample_run, r
     write_table(run.path / "scores.parquet", scores)
     suggestions = run.table("suggestions")
     write_table(run.path / "suggestions.parquet", suggestions.assign(caption=evil + " too"))
+    write_ranked(run)
     site = request.getfixturevalue("site")
     open_suspicious(page, site)
     tile = page.locator(TILES).first

@@ -6,6 +6,7 @@ import pytest
 from addresses import addresses_of
 from browser.conftest import settled
 
+from engine.ranked_table import write_ranked
 from engine.runs import RunFolder, write_table
 
 pytestmark = pytest.mark.browser
@@ -43,6 +44,7 @@ def hostile_run(runs_dir: Path, sample_run) -> RunFolder:
         queries[column] = queries[column].replace(names)
     write_table(run.path / "queries.parquet", queries)
     write_table(run.path / "pairs.parquet", pairs.assign(label=pairs["label"].replace(names)))
+    write_ranked(run)
     return run
 
 

@@ -100,6 +100,7 @@ def test_runs_of_different_data_have_nothing_in_common(
     for name in ("pairs", "scores", "signals"):
         table = cleaned.table(name)
         write_table(cleaned.path / f"{name}.parquet", table.assign(pair_id="other-" + table["pair_id"]))
+    write_ranked(cleaned)
     app = compared(sample_run, cleaned)
     assert not app.exception
     assert "No pair is in both" in words_on(app)

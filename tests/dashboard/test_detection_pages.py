@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pages import button, open_page, words_on
+from pages import button, listed_on, open_page, words_on
 from streamlit.testing.v1 import AppTest
 
 from dashboard.findings import depth_worth_looking, precision_by_depth
 from dashboard.state import account_name
 from engine.learning import advise
+from engine.ranked_table import write_ranked
 from engine.review import Decision, DecisionStore
 from engine.review.blind import BlindAnswer, BlindStore
 from engine.runs import RunFolder, write_table
@@ -40,6 +41,7 @@ def unlearned(runs_dir: Path, sample_run: RunFolder, request: pytest.FixtureRequ
         write_table(run.path / "signals.parquet", signals[["pair_id"]].assign(
             p_wrong=float("nan"), suspicion=float("nan"), suspicion_rank=float("nan"), reason=""))  # fmt: skip
         run.update_record(detection={"is_cross_fitted": False})
+    write_ranked(run)
     return run
 
 
@@ -121,16 +123,16 @@ def test_the_learned_order_is_that_of_the_decisions_and_stays_until_asked_for(
     decide(runs_dir, verdicts)
     current = pd.DataFrame({"pair_id": list(verdicts), "verdict": list(verdicts.values())})
     ranking = advise(signals, current).ranking.drop(index=kept).sort_values("rank")
-    app = open_page("suspicious", sort="learned")
+    app, run = open_page("suspicious", sort="learned"), RunFolder(runs_dir / sample_run.run_id)
     assert not app.exception and not app.error
-    listed = app.session_state["suspicious_shown"]["pair_ids"]
+    listed = listed_on(app, run)
     assert listed == ranking.index.tolist()
     assert listed != signals.drop(index=kept).sort_values("suspicion_rank").index.tolist()
     decide(runs_dir, {listed[0]: "keep", listed[1]: "keep"})
     app.run()
-    assert app.session_state["suspicious_shown"]["pair_ids"] == listed
+    assert listed_on(app, run) == listed
     button(app, "Learn and list again").click().run()
-    assert listed[0] not in app.session_state["suspicious_shown"]["pair_ids"]
+    assert listed[0] not in listed_on(app, run)
 
 
 def test_the_pair_page_says_why_a_pair_is_suspected(runs_dir: Path, sample_run: RunFolder) -> None:

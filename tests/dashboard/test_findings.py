@@ -1,8 +1,11 @@
 """What pages say about the detection: shares, precision, agreement with annotators, what a pair stands out by."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from ranked import ranked_tables
 
 from dashboard.findings import (
     Confusion,
@@ -106,7 +109,7 @@ def test_the_estimate_is_called_off_only_when_the_decisions_say_so(num_wrong: in
     assert says in words and ("Look at next" in words) == ("holds" not in says)
 
 
-def test_a_pair_stands_out_by_the_signals_in_which_it_is_extreme_in_the_suspicious_direction() -> None:
+def test_a_pair_stands_out_by_the_signals_in_which_it_is_extreme_in_the_suspicious_direction(tmp_path: Path) -> None:
     signals = pd.DataFrame(
         {
             "similarity": [0.1, 0.5, 0.6, 0.7],  # low is suspicious: the first stands out
@@ -114,15 +117,17 @@ def test_a_pair_stands_out_by_the_signals_in_which_it_is_extreme_in_the_suspicio
             "caption_loss": [2.0, 1.0, 3.0, 0.0],
             "caption_association_loss": [9.0, 1.0, 3.0, 0.0],  # the same words as the one before
             "label_quality": [np.nan, 0.5, 0.5, 0.5],
-        },
-        index=["a", "b", "c", "d"],
+            "pair_id": ["a", "b", "c", "d"],
+            "suspicion_rank": [1, 2, 3, 4],
+        }
     )
-    found = strongest_signals(signals, "a")
+    tables = ranked_tables(tmp_path, signals)
+    found = strongest_signals(tables, signals.iloc[0])
     assert {one.words: one.percentile for one in found} == {
         SIGNALS["similarity"][0]: 0.75,
         SIGNALS["caption_loss"][0]: 0.75,
     }
-    assert strongest_signals(signals, "d")[0].words == SIGNALS["lemon_image"][0]
+    assert strongest_signals(tables, signals.iloc[3])[0].words == SIGNALS["lemon_image"][0]
     assert standing_in_words(found[0]).endswith("**in the top 25% of pairs**")
 
 
@@ -134,10 +139,9 @@ def test_the_words_of_signals_point_the_way_the_engine_does() -> None:
 
 
 def test_a_pair_is_defended_where_only_the_model_that_learned_it_needs_it() -> None:
-    signals = pd.DataFrame({"unseen_influence": [-1.0, 1.0]}, index=["a", "b"])
-    scores = pd.DataFrame({"pair_id": ["a", "b"], "influence": [1.0, 1.0]})
-    assert [is_defended(row, signals) for _, row in scores.iterrows()] == [True, False]
-    assert not is_defended(scores.iloc[0], signals.drop(columns="unseen_influence"))
+    scores = pd.DataFrame({"influence": [1.0, 1.0], "unseen_influence": [-1.0, 1.0]})
+    assert [is_defended(row) for _, row in scores.iterrows()] == [True, False]
+    assert not is_defended(scores.drop(columns="unseen_influence").iloc[0])
 
 
 def test_nothing_estimated_is_called_certain() -> None:

@@ -2,10 +2,15 @@
 
 import random
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
+from ranked import ranked_tables
+from synthetic_run import WORDS, synthetic_run
 
 from dashboard.filters import (
     KINDS,
@@ -18,7 +23,8 @@ from dashboard.filters import (
     query_text,
     read_query_text,
 )
-from dashboard.listing import SORTS, Listing
+from dashboard.listing import PAGE_SIZE, SORTS, Listed, Listing, stand_among
+from dashboard.run_tables import RunTables
 
 SCORES = pd.DataFrame(
     {
@@ -43,16 +49,31 @@ SCORES = pd.DataFrame(
             "",
             "Picture and caption lie far apart. Its caption looks odd: one word.",
         ],
-    }
-).set_index("pair_id", drop=False)
+    },
+    index=["a", "b", "c", "d"],
+)
 SIGNALS = pd.DataFrame(
     {"pair_id": ["d", "c", "b", "a"], "unseen_influence": [1.0, -1.0, -1.0, -1.0], "margin": [0.1, 0.2, 0.3, 0.4]}
 ).set_index("pair_id")
 DECISIONS = pd.DataFrame({"pair_id": ["b", "elsewhere"], "verdict": ["drop", "keep"]}).set_index("pair_id", drop=False)
 
 
-def listed(sort: str = "table", show: str = "all", **filters: object) -> list[str]:
-    return Listing(SCORES, SIGNALS).listed(DECISIONS, Filters(show=show, **filters), sort)
+RANKED = SCORES.join(SIGNALS)
+
+
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory: pytest.TempPathFactory) -> Listing:
+    return Listing(ranked_tables(tmp_path_factory.mktemp("listing"), RANKED))
+
+
+def ids(
+    listing: Listing, filters: Filters, sort: str = "suspicion", decisions: pd.DataFrame = DECISIONS, revision: int = 2
+) -> list[str]:
+    listed = Listed(filters, sort, revision)
+    listing.learn(listed, decisions)
+    found = [one for batch in listing.ids(listed) for one in batch]
+    assert listing.count(listed) == len(found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -91,24 +112,77 @@ def listed(sort: str = "table", show: str = "all", **filters: object) -> list[st
         ({"sort": "clip", "show": "open", "words": "bus"}, ["d", "a"]),
     ],
 )
-def test_filters_and_orders_list_the_right_pairs(filters: dict, expected: list[str]) -> None:
-    assert listed(**filters) == expected
+def test_filters_and_orders_list_the_right_pairs(filters: dict, expected: list[str], listing: Listing) -> None:
+    given = {"show": "all", **filters}
+    sort = given.pop("sort", "table")
+    assert ids(listing, Filters(**given), sort) == expected
+    listed = Listed(Filters(**given), sort, 2)
+    if expected:
+        assert listing.page(listed, 1).rows.index.tolist() == expected
+    for place, pair_id in enumerate(expected, start=1):
+        stand = listing.stand(listed, pair_id)
+        assert stand == stand_among(expected, pair_id) and stand.place == place
+    assert {one for one in "abcd" if listing.stand(listed, one) is None} == set("abcd") - set(expected)
 
 
-def test_the_learned_order_follows_the_rank_that_is_given() -> None:
-    rank = pd.Series([1.0, 2.0, 3.0, 4.0], index=["d", "a", "c", "b"])
-    assert Listing(SCORES, SIGNALS).listed(DECISIONS, Filters("all"), "learned", rank) == ["d", "a", "c", "b"]
+def test_the_learned_order_follows_the_rank_that_is_given_and_the_rest_comes_behind(listing: Listing) -> None:
+    listed = Listed(Filters("all"), "learned", 9)
+    assert not listing.knows(listed)
+    listing.learn(listed, DECISIONS, pd.Series([1, 2], index=["c", "a"]))
+    assert listing.knows(listed)
+    assert [one for batch in listing.ids(listed) for one in batch] == ["c", "a", "b", "d"]
+    page = listing.page(listed, 1).rows
+    assert page.index.tolist() == ["c", "a", "b", "d"] and page["rank"].tolist() == [1, 2, 3, 5]
+    assert listing.stand(listed, "b").before == "a"
 
 
-def test_what_is_kept_for_the_next_question_does_not_depend_on_the_decisions() -> None:
-    listing, bus = Listing(SCORES, SIGNALS), Filters(words="bus")
-    assert listing.listed(DECISIONS, bus) == ["a", "d"]
-    assert listing.listed(DECISIONS.iloc[:0], bus) == ["b", "a", "d"]
-    assert listing.listed(DECISIONS, Filters(words="cat")) == ["c"]
+def test_a_list_knows_the_decisions_of_its_revision_and_no_others(listing: Listing) -> None:
+    bus = Filters(words="bus")
+    assert ids(listing, bus) == ["a", "d"]
+    assert ids(listing, bus, decisions=DECISIONS.iloc[:0], revision=3) == ["b", "a", "d"]
+    assert ids(listing, bus, decisions=DECISIONS.iloc[:0], revision=2) == ["a", "d"]  # as it was made known
+    assert not listing.knows(Listed(bus, "suspicion", 4))
 
 
-def test_a_run_without_signals_says_what_it_cannot_answer() -> None:
-    bare = Listing(SCORES.drop(columns=["reason", "p_wrong"]), None)
+def test_what_people_type_is_only_ever_a_value(listing: Listing) -> None:
+    for text in ("'", "' OR true --", '"; DROP TABLE ranked; --', "%", "_", "\\", "?", "$1", "{caption}"):
+        assert ids(listing, Filters("all", words=text)) == []
+        assert ids(listing, Filters("all", labels=(text,))) == []
+    assert len(ids(listing, Filters("all"))) == 4
+
+
+def test_pages_joined_are_the_whole_list_however_they_are_reached(tmp_path: Path) -> None:
+    chance, number = np.random.default_rng(0), 1_000
+    values = np.where(chance.random(number) < 0.2, np.nan, chance.integers(0, 5, number))  # many alike, some missing
+    rows = pd.DataFrame(
+        {
+            "pair_id": [f"p{n}" for n in chance.permutation(number)],
+            "pair_index": range(number),
+            "suspicion_rank": chance.permutation(number) + 1,
+            "pair_loss": values,
+            "clip_score": values,
+            "thumbnail": [f"t{n}" for n in range(number)],
+        }
+    )
+    for sort in ("suspicion", "clip", "loss", "table"):
+        listing, listed = Listing(ranked_tables(tmp_path / sort, rows)), Listed(Filters(), sort, 1)
+        whole = ids(listing, Filters(), sort, DECISIONS, 1)
+        column, sign = SORTS[sort][1], 1 if SORTS[sort][2] else -1
+        by_rank = rows.sort_values("suspicion_rank")
+        order = np.argsort(sign * by_rank[column].to_numpy(dtype=float), kind="stable")
+        assert whole == by_rank["pair_id"].iloc[order].tolist()
+        num_pages = -(-number // PAGE_SIZE)
+        for pages in (range(1, num_pages + 1), chance.permutation(num_pages) + 1):
+            fresh = Listing(listing.tables)
+            found = {int(page): fresh.page(listed, int(page)) for page in pages}
+            assert [one for page in sorted(found) for one in found[page].rows.index] == whole
+        names = rows.set_index("pair_id")["thumbnail"]
+        assert found[1].next_thumbnails == tuple(names[whole[PAGE_SIZE : 2 * PAGE_SIZE]])
+        assert found[num_pages].next_thumbnails == () and listing.stand(listed, whole[500]).after == whole[501]
+
+
+def test_a_run_without_signals_says_what_it_cannot_answer(tmp_path: Path, listing: Listing) -> None:
+    bare = Listing(ranked_tables(tmp_path, SCORES.drop(columns=["reason", "p_wrong"])))
     wanted = Filters(
         kinds=("margin",), marks=("defended", "duplicate"), ranges=(Range("margin", 0.0), Range("clip_score", 0.2))
     )
@@ -116,20 +190,20 @@ def test_a_run_without_signals_says_what_it_cannot_answer() -> None:
     assert usable == Filters(marks=("duplicate",), ranges=(Range("clip_score", 0.2),))
     assert cannot == [wanted.parts()[part] for part in ("range:margin", "kind:margin", "mark:defended")]
     assert bare.kinds() == [] and "defended" not in bare.marks() and "p_wrong" not in bare.measures()
-    assert Listing(SCORES, SIGNALS).usable(wanted) == (wanted, [])
+    assert listing.usable(wanted) == (wanted, []) and listing.has_signals and not bare.has_signals
 
 
-def test_kinds_and_measures_that_say_the_same_are_offered_once() -> None:
-    listing = Listing(SCORES, SIGNALS.assign(caption_loss=0.0, caption_association_loss=0.0))
+def test_kinds_and_measures_that_say_the_same_are_offered_once(tmp_path: Path) -> None:
+    listing = Listing(ranked_tables(tmp_path, RANKED.assign(caption_loss=0.0, caption_association_loss=0.0)))
     assert listing.kinds() == ["similarity", "caption_loss", "label_quality", "unseen_influence", "oddity"]
     assert "caption_loss" in listing.measures() and "caption_association_loss" not in listing.measures()
-    assert listing.values("margin").tolist() == [0.4, 0.3, 0.2, 0.1]  # in the order of the scores
+    assert listing.labels() == ["bus", "cat"]
 
 
-def test_an_empty_list_can_say_which_filter_to_take_away() -> None:
-    filters = Filters(show="decided", words="cats", labels=("cat",))
-    counts = Listing(SCORES, SIGNALS).counts_without(DECISIONS, filters)
-    assert counts == {"words": 0, "label:cat": 0, "show": 1}
+def test_an_empty_list_can_say_which_filter_to_take_away(listing: Listing) -> None:
+    listed = Listed(Filters(show="decided", words="cats", labels=("cat",)), "suspicion", 2)
+    listing.learn(listed, DECISIONS)
+    assert listing.counts_without(listed) == {"words": 0, "label:cat": 0, "show": 1}
 
 
 def some_filters(chance: random.Random) -> Filters:
@@ -234,38 +308,20 @@ def test_narrowing_replaces_the_bounds_of_one_measure_in_place() -> None:
 
 
 @pytest.mark.alone
-def test_100_000_pairs_are_filtered_in_a_moment() -> None:
-    chance, number = np.random.default_rng(0), 100_000
-    names = np.array([f"p{n:06d}" for n in range(number)])
-    scores = pd.DataFrame(
-        {
-            "pair_id": names,
-            "pair_index": np.arange(number),
-            "caption": [f"A picture of {n % 977} Red things, number {n}" for n in range(number)],
-            "label": np.array(["fox", "cat", "Dog"])[chance.integers(0, 3, number)],
-            "suspicion_rank": chance.permutation(number) + 1,
-            "reason": SCORES["reason"].to_numpy()[chance.integers(0, 4, number)],
-            **{name: chance.normal(size=number) for name in ("influence", "influence_positive", "influence_negative")},
-            "clip_score": chance.normal(size=number),
-            "duplicate_group": chance.integers(-1, 3, number),
-        }
-    ).set_index("pair_id", drop=False)
-    decisions = pd.DataFrame({"pair_id": names[::7], "verdict": "drop"}).set_index("pair_id", drop=False)
-    listing = Listing(scores, None)
-    everything = Filters(
-        "open",
-        "red picture 977",
-        ("fox", "Dog"),
-        ("label_quality", "caption_loss"),
-        "negative",
-        ("duplicate",),
-        (Range("clip_score", -1.0, 1.0),),
-    )
-    assert 0 < len(listing.listed(decisions, Filters("open", "red picture"), "clip")) == number - len(decisions)
+def test_100_000_pairs_are_filtered_in_a_moment_and_never_held(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, 100_000)
+    listing = Listing(RunTables.open(run))
+    decisions = pd.DataFrame({"pair_id": [f"p{n:07d}" for n in range(0, 100_000, 7)], "verdict": "drop"})
+    bounds = (Range("clip_score", 0.5, 0.7),)
+    everything = Filters("open", "red night", ("fox", "cat"), ("label_quality", "margin"), "negative", (), bounds)
+    before = psutil.Process().memory_info().rss
     seconds = []
-    for turn in range(7):
-        start = time.perf_counter()
-        listing.listed(decisions, everything if turn % 2 else Filters("open", f"red {turn}"), "clip")
-        seconds.append(time.perf_counter() - start)
-    print(f"filtered in {np.median(seconds) * 1000:.0f} ms, the slowest in {max(seconds) * 1000:.0f} ms")
-    assert np.median(seconds) < 0.5
+    for turn in range(8):
+        listed = Listed(replace(everything, words=f"red {WORDS[turn]}"), ("clip", "suspicion")[turn % 2], turn)
+        listing.learn(listed, decisions)
+        start = time.process_time()
+        assert 0 < listing.count(listed) < 1_000 and len(listing.page(listed, 1).rows)
+        seconds.append(time.process_time() - start)
+    grown = psutil.Process().memory_info().rss - before
+    print(f"filtered in {np.median(seconds) * 1000:.0f} ms of processor; {grown / 2**20:.0f} MiB more than before")
+    assert np.median(seconds) < 0.5 and grown < 250 * 2**20

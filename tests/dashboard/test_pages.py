@@ -6,6 +6,7 @@ import pytest
 import tiny_models
 from pages import button, open_page, words_on
 
+from engine.ranked_table import write_ranked
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
 
@@ -122,6 +123,7 @@ def test_a_run_of_an_earlier_version_opens_without_what_it_lacks(runs_dir: Path,
         scores.drop(columns=["self_influence", "self_influence_error", "parameter_change_error"]),
     )
     (folder / "disturbs.parquet").unlink()
+    write_ranked(RunFolder(folder))
     app = open_page("pair", pair=scores["pair_id"].iloc[0])
     assert not app.exception and not app.error
     assert "Not computed for this run" in words_on(app)
@@ -163,10 +165,10 @@ def test_an_address_that_names_nothing_gets_an_empty_state(runs_dir: Path, page:
 
 
 def test_a_damaged_run_is_said_on_the_page(runs_dir: Path, sample_run: RunFolder) -> None:
-    (runs_dir / sample_run.run_id / "scores.parquet").write_bytes(b"not a table")
+    (runs_dir / sample_run.run_id / "ranked.parquet").write_bytes(b"not a table")
     app = open_page("suspicious")
     assert not app.exception
-    assert "scores.parquet" in words_on(app)
+    assert "ranked.parquet" in words_on(app)
 
 
 def test_a_run_of_another_version_is_said_and_nothing_else(runs_dir: Path, sample_run: RunFolder) -> None:

@@ -3,22 +3,14 @@
 import datetime
 from pathlib import Path
 
-import pandas as pd
-from pages import button, open_page, words_on
+from pages import button, listed_on, open_page, words_on
 
+from dashboard.components.list_state import SHOWN
 from dashboard.filters import Filters, Range
-from dashboard.listing import Listing
+from dashboard.listing import Listed
 from engine.review import Decision, DecisionStore
 from engine.review.acts import new_act
 from engine.runs import RunFolder
-
-
-def listing_of(run: RunFolder) -> Listing:
-    signals = run.table("signals").set_index("pair_id")
-    scores = run.table("scores").set_index("pair_id")
-    pairs = run.table("pairs").set_index("pair_id", drop=False)[["pair_id", "pair_index", "caption", "label"]]
-    joined = pairs.join(scores, how="inner").join(signals[["p_wrong", "reason"]]).sort_values("suspicion_rank")
-    return Listing(joined, signals)
 
 
 def decided(pairs: list[str], act: str, run_id: str) -> list[Decision]:
@@ -35,9 +27,12 @@ def test_a_link_lists_exactly_the_pairs_that_its_filters_say(runs_dir: Path, sam
     )
     assert not app.exception and not app.error
     filters = Filters("open", "", ("fox", "cat"), ("label_quality",), "both", (), (Range("p_wrong", 0.01),))
-    nobody = pd.DataFrame(columns=["pair_id", "verdict"]).set_index("pair_id", drop=False)
-    expected = listing_of(sample_run).listed(nobody, filters, "negative")
-    assert app.session_state["suspicious_shown"]["pair_ids"] == expected
+    run = RunFolder(runs_dir / sample_run.run_id)
+    expected = listed_on(app, run)
+    assert app.session_state[SHOWN][1] == Listed(filters, "negative", 0)
+    rows = run.table("ranked").set_index("pair_id").loc[expected]
+    assert set(rows["label"]) <= {"fox", "cat"} and rows["p_wrong"].min() >= 0.01
+    assert rows["influence_negative"].is_monotonic_increasing and rows["influence_positive"].max() < 0
     assert 0 < len(expected) < 100
     assert f"**{len(expected):,} pairs**" in words_on(app)
 
@@ -87,11 +82,11 @@ def test_what_was_decided_at_once_is_taken_back_after_a_reload_too(runs_dir: Pat
 
 
 def test_a_list_does_not_jump_while_it_is_decided(runs_dir: Path, sample_run: RunFolder) -> None:
-    app = open_page("suspicious")
-    before = list(app.session_state["suspicious_shown"]["pair_ids"])
+    app, run = open_page("suspicious"), RunFolder(runs_dir / sample_run.run_id)
+    before = listed_on(app, run)
     DecisionStore.open(runs_dir / "decisions.sqlite").append(decided(before[:2], "x", sample_run.run_id))
     app.run()
-    assert app.session_state["suspicious_shown"]["pair_ids"] == before
+    assert listed_on(app, run) == before
     assert "2 of 60 decided on this page" in words_on(app)
     button(app, "List again without what is decided now").click().run()
-    assert app.session_state["suspicious_shown"]["pair_ids"] == before[2:]
+    assert listed_on(app, run) == before[2:]

@@ -31,14 +31,14 @@ class Scores:
 
     def scores(self, job: Job) -> Tensor:
         """⟨H⁻¹∇L_q, ∇R_n⟩, `[pairs]`."""
-        pairs, query = self.maps(job)
+        pairs, query = self._maps(job)
         _, gradient = summed_loss(query, LOSS, [torch.arange(job.num_validation).numpy()])
         config = replace(job.setting.config, curvature=self.curvature)
         inverse = inverse_curvature(config, pairs, job.setting.segmentation, gradient[0])
         weights = inverse.solve(gradient).values
         return segmented_scores(pairs, LOSS, [job.setting.segmentation], weights).mean.both[0]
 
-    def maps(self, job: Job) -> tuple[FeatureMap, FeatureMap]:
+    def _maps(self, job: Job) -> tuple[FeatureMap, FeatureMap]:
         """Features of the training pairs and of the query's."""
         everyone = torch.arange(job.num_pairs + job.num_validation)
         if self.tier == "heads":

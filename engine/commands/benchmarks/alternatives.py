@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="pairs per batch (default %(default)s)")
     parser.add_argument("--dtype", default="float64", help=f"{help_of('dtype')} (default %(default)s)")
     parser.add_argument("--device", default="auto", help=help_of("device"))
-    parser.add_argument("--repeats", type=int, default=1, help="timed runs of each, the fastest counts (default 1)")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each, the fastest counts (default 1)")
     parser.add_argument("--without", nargs="+", default=[], metavar="WORD", help="leave out names that hold a word")
     add_out_option(parser)
 
