@@ -27,7 +27,7 @@ from engine.made_here import remember
 from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
-from engine.pairs.pair_set import REPEATED_COLUMNS
+from engine.pairs.pair_set import write_pairs
 from engine.pairs.seen import remove_unfinished
 from engine.pairs.sources import data_hashes, sources, title_of
 from engine.placement import executor_of
@@ -151,10 +151,8 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
     add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
-    pairs = found.pairs.astype(dict.fromkeys(REPEATED_COLUMNS, "str"))  # every reader gets texts
-    pairs = pairs.assign(**{name: odd[name].to_numpy() for name in odd})
     with finished_as(folder.path / "pairs.parquet") as part:
-        pairs.to_parquet(part, index=False)
+        write_pairs(part, found.pairs, odd)
         remember(part)  # before the table gets its name: a run killed in between would never be known
 
 
