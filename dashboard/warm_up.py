@@ -24,10 +24,10 @@ async def warm_up(app: object) -> AsyncIterator[None]:
 
 def _load() -> None:
     from dashboard import cache, charts, findings  # noqa: F401 - imported for the pages, which find them loaded
+    from dashboard.components.list_state import first_page
 
     with contextlib.suppress(EcifError):  # the page that needs it says what is wrong
-        run = next((run for run in list_runs(runs_dir()) if run.has_table("scores")), None)
+        run = next((run for run in list_runs(runs_dir()) if run.has_table("ranked")), None)
         if run is not None:
-            cache.train_scores(run)
+            first_page(run)
             cache.score_scale(run)
-        cache.decisions(cache.decision_store())

@@ -280,12 +280,12 @@ def _rank(folder: RunFolder, report: Report) -> None:
 
 
 def _trace(executor: Executor | None, folder: RunFolder, report: Report) -> None:
-    from engine.scoring import traces_table
+    from engine.scoring import most_traced, traces_table
     from engine.study import load_study
 
     queries = folder.table("queries")
     wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")["query_id"].tolist()
-    traced = wrong[: folder.config.trace_queries]
+    traced = wrong[: most_traced(folder.config, folder.record["counts"]["train"])]
     if len(traced) < len(wrong):
         add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
     study = load_study(folder, executor, folder.path / SOLVES)

@@ -1,6 +1,6 @@
 // What every part of ours builds on. Loaded first, into the same module as the part's own files.
 // Text is only ever set through textContent and value.
-const PICTURE = /^\/(thumb\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\.webp|picture\/[A-Za-z0-9_-]+\?pair=[A-Za-z0-9_.~%-]+)$/;
+const PICTURE = /^\/(thumb\/[A-Za-z0-9_-]+\/[0-9]{5,7}-[0-9]{9}-[0-9]{6}-[0-9a-f]{16}\.webp|picture\/[A-Za-z0-9_-]+\?pair=[A-Za-z0-9_.~%-]+)$/;
 const instances = new WeakMap();
 
 // The one that lives in this place of the page, made by `make(root, data)` when the place is new.

@@ -65,6 +65,13 @@ def list_now(run: RunFolder, show: str) -> Listed:
     return now
 
 
+def first_page(run: RunFolder) -> None:
+    """Look at what a visitor sees first, so that it is kept."""
+    listing, listed = cache.listing(run), list_now(run, "open")
+    if listing.count(listed):
+        listing.page(listed, 1)
+
+
 def list_again() -> None:
     """Forget the list that is on screen."""
     st.session_state.pop(SHOWN, None)

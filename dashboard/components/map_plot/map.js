@@ -1,5 +1,5 @@
 // The map: points to look at, and an area drawn round some of them by mouse, touch or keyboard.
-const THUMB = /^[0-9a-f]{32}\.webp$/;
+const THUMB = /^[0-9]{5,7}-[0-9]{9}-[0-9]{6}-[0-9a-f]{16}\.webp$/;
 const NEAR_PIXELS = 12, CLICK_PIXELS = 5, LASSO_STEP = 4;
 const HELP = "Draw round points to choose them; click one to open it. Keys: arrows move a box, Shift+arrows make it larger or smaller, Enter chooses what is in it, + and − zoom, 0 shows everything, Escape clears.";
 const KINDS_OF_LEGEND = { labels: "dots", verdicts: "dots", suspicion: "scale", influence: "scale" };
