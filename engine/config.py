@@ -97,7 +97,9 @@ class RunConfig:
     )
     trace_depth: int = _option("pairs kept per prediction and side", default=50)
     trace_queries: int = _option(
-        "most wrong predictions that are traced, the surest first; `ecif trace` computes any other", default=300
+        "most wrong predictions that are traced, the surest first (fewer where pairs are many); `ecif trace` computes "
+        "any other",
+        default=300,
     )
     cg_tolerance: float | None = _option(
         "relative residual at which a solve has converged (default 1e-5 in float32, 1e-10 in float64)", default=None

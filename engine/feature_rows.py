@@ -20,7 +20,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from engine.directional import FeatureMap
 
-ROWS_AT_ONCE = 2**14
+ROWS_AT_ONCE = 2**12
 HELD_BYTES = 2**26
 """features smaller than that are simply held"""
 DEVICE_BYTES = 2**31

@@ -27,7 +27,7 @@ from engine.made_here import remember
 from engine.memory import memory_errors, watched_memory
 from engine.models import model_hash, split_spec
 from engine.pairs import ReadOptions, caption_oddities, load_data_set
-from engine.pairs.pair_set import REPEATED_COLUMNS
+from engine.pairs.pair_set import write_pairs
 from engine.pairs.seen import remove_unfinished
 from engine.pairs.sources import data_hashes, sources, title_of
 from engine.placement import executor_of
@@ -151,10 +151,8 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
     add_notes(folder, found.notes)
     odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
-    pairs = found.pairs.astype(dict.fromkeys(REPEATED_COLUMNS, "str"))  # every reader gets texts
-    pairs = pairs.assign(**{name: odd[name].to_numpy() for name in odd})
     with finished_as(folder.path / "pairs.parquet") as part:
-        pairs.to_parquet(part, index=False)
+        write_pairs(part, found.pairs, odd)
         remember(part)  # before the table gets its name: a run killed in between would never be known
 
 
@@ -282,12 +280,12 @@ def _rank(folder: RunFolder, report: Report) -> None:
 
 
 def _trace(executor: Executor | None, folder: RunFolder, report: Report) -> None:
-    from engine.scoring import traces_table
+    from engine.scoring import most_traced, traces_table
     from engine.study import load_study
 
     queries = folder.table("queries")
     wrong = queries[is_wrong(queries)].sort_values("confidence", ascending=False, kind="stable")["query_id"].tolist()
-    traced = wrong[: folder.config.trace_queries]
+    traced = wrong[: most_traced(folder.config, folder.record["counts"]["train"])]
     if len(traced) < len(wrong):
         add_notes(folder, [f"The surest {len(traced)} of {len(wrong)} wrong predictions are traced."])
     study = load_study(folder, executor, folder.path / SOLVES)

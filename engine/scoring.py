@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from engine.config import RunConfig
 from engine.crossfit.inputs import PairInputs
 from engine.curvature import Solution, SolveStatus
 from engine.directional import FeatureMap
@@ -40,6 +41,9 @@ TRACE_RANKED_BY = {"positive": "relative_influence_positive", "both": "relative_
 in the batch would have been the same negative: on planted causes the own match finds the culprits far better
 (`ecif evaluate planted` prints both)."""
 
+LEAST_TRACED, TRACED_TIMES_PAIRS = 10, 5_000_000
+"""predictions traced beforehand where pairs are many: at least so many, and no more than this product; 300 for 100,000
+pairs would take longer than all other steps together. Others are traced when they are asked for."""
 DISTURBED_KEPT = 8
 """other pairs kept for each pair in the disturbs table"""
 
@@ -159,6 +163,11 @@ def scores_tables(
         {**asdict(found_health), "words": found_health.words},
         seconds,
     )
+
+
+def most_traced(config: RunConfig, num_pairs: int) -> int:
+    """How many wrong predictions a run of so many training pairs traces beforehand."""
+    return min(config.trace_queries, max(LEAST_TRACED, TRACED_TIMES_PAIRS // num_pairs))
 
 
 def traces_table(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.benchmark.clock import fastest_seconds, forget_peak, machine_name, peak_bytes
@@ -148,10 +150,8 @@ def _measure(given: Setting, work: Work, tier: str, plain_seconds: float | None,
     device, num_pairs = given.inputs.pixels.device, len(given.pairs)
     forget_peak(device)
     try:
-        do, counter = work.ready(), FlopCounterMode(display=False)
-        with counter:
-            do()
-        flops = counter.get_total_flops()
+        do = work.ready()
+        flops = _operations(do, device)
         seconds = fastest_seconds(do, device, REPEATS)
     except Exception as error:  # an hour on a rented device must not be lost to one pass that does not run there
         why_not = _why_not(error, device)
@@ -167,6 +167,18 @@ def _measure(given: Setting, work: Work, tier: str, plain_seconds: float | None,
         flops / seconds / 1e12 / peak.tflops,
         peak_bytes(device),
     )
+
+
+def _operations(do: Callable[[], object], device: torch.device) -> int:
+    """Floating-point operations of the products in one pass, counted with the kernels that torch has a count for."""
+    counter, is_fast = FlopCounterMode(display=False), torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with counter, sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else contextlib.nullcontext():
+            do()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_fast)
+    return counter.get_total_flops()
 
 
 def _why_not(error: Exception, device: torch.device) -> str:

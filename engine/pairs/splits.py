@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +54,9 @@ def read_pair_table(
         PairsError: if the table as a whole cannot be used.
         StorageError: if a thumbnail cannot be written.
     """
-    found = read_tables(path, options)
-    rows = found.rows
-    _see(rows, thumbnails, progress)
-    notes = give_ids(found.parts)
-    return PairSet(_pairs(rows), _rejects(rows), (*found.notes, *notes), found.columns, found.reader, found.files)
+    tables, notes, facts = _read(path, None, None, options)
+    pairs, rejects, more = _completed(tables, thumbnails, progress)
+    return PairSet(pairs, rejects, (*notes, *more), *facts)
 
 
 def load_data_set(
@@ -89,6 +87,22 @@ def load_data_set(
         PairsError: if a table as a whole cannot be used.
         StorageError: if a thumbnail cannot be written.
     """
+    tables, notes, facts = _read(pairs, validation, test, options)
+    found, rejects, more = _completed(tables, thumbnails, progress)
+    notes += more
+    if not (found["split"] == "validation").any():
+        found, note = _hold_out(found, seed)
+        notes += note
+    if not (found["split"] == "test").any():
+        notes.append("There are no test pairs: the validation pairs serve as test pairs too.")
+    notes += _leaks(found)
+    return PairSet(found, rejects, tuple(notes), *facts)
+
+
+def _read(
+    pairs: str | Path, validation: str | Path | None, test: str | Path | None, options: ReadOptions | None
+) -> tuple[list[tuple[str, list[Row]]], list[str], tuple[Mapping[str, str], str, int]]:
+    """(split, rows) of each table, the notes; of the first table the columns, the reader's name, how many files."""
     main = read_tables(pairs, options)
     tables, notes = list(main.parts), list(main.notes)
     for split, path in (("validation", validation), ("test", test)):
@@ -102,17 +116,19 @@ def load_data_set(
             row.split = split
         tables.append((split, other.rows))
         notes += other.notes
+    return tables, notes, (main.columns, main.reader, main.files)
+
+
+def _completed(
+    tables: list[tuple[str, list[Row]]], thumbnails: Path | None, progress: Progress | None
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Pairs, rejects and notes of rows whose pictures have been seen; the tables are empty then."""
     everything = [row for _, rows in tables for row in rows]
     _see(everything, thumbnails, progress)
-    notes += give_ids(tables)
-    found = _pairs(everything)
-    if not (found["split"] == "validation").any():
-        found, note = _hold_out(found, seed)
-        notes += note
-    if not (found["split"] == "test").any():
-        notes.append("There are no test pairs: the validation pairs serve as test pairs too.")
-    notes += _leaks(found)
-    return PairSet(found, _rejects(everything), tuple(notes), main.columns, main.reader, main.files)
+    notes = give_ids(tables)
+    tables.clear()
+    rejects = _rejects(everything)
+    return _pairs(everything), rejects, notes
 
 
 def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) -> None:
@@ -132,13 +148,13 @@ def _see(rows: list[Row], thumbnails: Path | None, progress: Progress | None) ->
 
 
 def _pairs(rows: list[Row]) -> pd.DataFrame:
-    """By a few thousand rows, which give their texts away: a million are never in memory in two forms."""
-    usable, parts = [row for row in rows if row.reason is None], []
-    for start in range(0, len(usable), ROWS_AT_ONCE):
-        some = usable[start : start + ROWS_AT_ONCE]
-        parts.append(_columns(start, some))
-        for row in some:
-            row.pair_id, row.caption, row.seen = None, "", None
+    """By a few thousand rows, which are taken out of the list: a million are never in memory in two forms."""
+    parts, number = [], 0
+    while rows:
+        some = [row for row in rows[:ROWS_AT_ONCE] if row.reason is None]
+        del rows[:ROWS_AT_ONCE]
+        parts.append(_columns(number, some))
+        number += len(some)
     return pa.concat_tables([PAIRS.empty_table(), *parts]).to_pandas(split_blocks=True, self_destruct=True)
 
 
@@ -180,32 +196,34 @@ def _storable(text: str) -> str:
 
 def _hold_out(pairs: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, list[str]]:
     """Move a tenth of the training pairs to validation, whole groups of copies at a time."""
-    train = pairs[pairs["split"] == "train"]
-    groups = duplicate_groups(train)
+    is_train = (pairs["split"] == "train").to_numpy()
+    groups = duplicate_groups(pairs.loc[is_train, ["content_hash", "perceptual_hash"]])
     alone = groups < 0
     groups[alone] = groups.max(initial=-1) + 1 + np.arange(alone.sum())
     # a group is called by its least content hash: the same in every run, whatever the order of the rows
-    name = train["content_hash"].astype(str).groupby(groups).transform("min")
-    lots = {one: hashlib.sha256(f"{seed}:{one}".encode()).digest() for one in name.unique()}
-    sizes, chosen, held_out = name.value_counts(), set(), 0
-    for one in sorted(lots, key=lots.get)[: len(lots) - 1]:
-        if held_out >= HELD_OUT_SHARE * len(train):
-            break
-        chosen.add(one)
-        held_out += int(sizes[one])
-    if not held_out:
+    contents = pairs.loc[is_train, "content_hash"].cat.remove_unused_categories()
+    order = contents.cat.categories.argsort()
+    least = pd.Series(np.argsort(order)[contents.cat.codes]).groupby(groups).min().to_numpy()
+    names = contents.cat.categories[order[least]]
+    lots = np.array([hashlib.sha256(f"{seed}:{one}".encode()).digest()[:8] for one in names], "S8").view(">u8")
+    in_turn, sizes = np.argsort(lots, kind="stable"), np.bincount(groups)
+    before = np.cumsum(sizes[in_turn]) - sizes[in_turn]
+    chosen = in_turn[: len(names) - 1][before[: len(names) - 1] < HELD_OUT_SHARE * is_train.sum()]
+    if not len(chosen):
         return pairs, []
-    pairs = pairs.copy()
-    pairs.loc[name.index[name.isin(chosen)], "split"] = "validation"
+    is_chosen = np.zeros(len(pairs), dtype=bool)
+    is_chosen[is_train] = np.isin(groups, chosen)
+    pairs = pairs.assign(split=pairs["split"].mask(is_chosen, "validation"))
     note = (
-        f"No validation pairs were given: {held_out} of {len(train)} training pairs, "
+        f"No validation pairs were given: {sizes[chosen].sum()} of {is_train.sum()} training pairs, "
         f"chosen by content with seed {seed}, were held out."
     )
     return pairs, [note]
 
 
 def _leaks(pairs: pd.DataFrame) -> list[str]:
-    train, held_out = pairs[pairs["split"] == "train"], pairs[pairs["split"] != "train"]
+    is_train, pairs = pairs["split"] == "train", pairs[["content_hash", "caption"]]
+    train, held_out = pairs[is_train], pairs[~is_train]
     same_image = held_out["content_hash"].isin(train["content_hash"])
     if not same_image.any():
         return []

@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.feature_rows import Rows, chunks_of
 
-ROWS_AT_ONCE = 2**14
+ROWS_AT_ONCE = 2**12
 MOST_COMPARED = 4096
 LOW_RANK_SHARE = 0.25
 """of all dimensions; below it few are used"""

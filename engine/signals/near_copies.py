@@ -66,5 +66,8 @@ def _codes(rows: Rows, mean: Tensor) -> np.ndarray:
 
 
 def _cosines(rows: Rows, mean: Tensor, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    one, other = (normalize(rows[torch.from_numpy(side)] - mean, dim=1) for side in (left, right))
-    return (one * other).sum(1).cpu().numpy()
+    found = np.empty(len(left))
+    for part in chunks_of(len(left)):
+        one, other = (normalize(rows[torch.from_numpy(side[part])] - mean, dim=1) for side in (left, right))
+        found[part] = (one * other).sum(1).cpu().numpy()
+    return found

@@ -30,9 +30,9 @@ ALL_ZERO = "The {} features are all zero: they have no direction."
 class FeatureFiles:
     """Three files that belong together."""
 
-    image: np.ndarray
+    image: np.memmap
     """`[rows, image_dim]`, mapped"""
-    text: np.ndarray
+    text: np.memmap
     """`[rows, text_dim]`, mapped"""
     metadata: Path
 
@@ -106,7 +106,7 @@ class ClipRetrievalReader:
             known = set(reader.columns(part.metadata))
             rows = reader.rows(part.metadata, [name for name in columns if name in known])
             for start in range(0, len(part.image), ROWS_AT_ONCE):
-                image, text = (np.asarray(a[start : start + ROWS_AT_ONCE]) for a in (part.image, part.text))
+                image, text = (_loaded(one, start) for one in (part.image, part.text))
                 image_faults, text_faults = _faults(image, "image"), _faults(text, "text")
                 for at in range(len(image)):
                     row = next(rows)
@@ -121,7 +121,7 @@ def _numbered(folder: Path, name: str, suffix: str) -> dict[int, Path]:
     return {int(number): file for number, file in files.items() if number.isdecimal()}
 
 
-def _mapped(path: Path) -> np.ndarray:
+def _mapped(path: Path) -> np.memmap:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # a header is parsed as Python: strange ones raise anything at all
@@ -131,6 +131,11 @@ def _mapped(path: Path) -> np.ndarray:
             "floating-point features [rows, width]", f"{array.dtype} {array.shape} in {path}", "Export them again."
         )
     return array
+
+
+def _loaded(array: np.memmap, start: int) -> np.ndarray:
+    """Some rows, read through a mapping of their own: what a mapping has read counts as memory for as long as it is."""
+    return np.array(np.lib.format.open_memmap(array.filename, mode="r")[start : start + ROWS_AT_ONCE])
 
 
 def _faults(rows: np.ndarray, kind: str) -> list[str | None]:
