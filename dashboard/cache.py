@@ -11,7 +11,6 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from dashboard.comparison import Comparison, compare, suspects
 from dashboard.listing import Listing
 from dashboard.originals import check_place
 from dashboard.places import decisions_place
@@ -27,7 +26,6 @@ from engine.review.blind import BlindStore
 from engine.review.queues import QueueStore
 from engine.runs import RunFolder
 
-PAIR_COLUMNS = ["pair_id", "pair_index", "image", "images", "caption", "label", "split", "width", "height", "thumbnail"]
 PICTURE_PIXELS = 720
 LEARN_AMONG = 50_000
 """pairs: of so many advice comes within a second"""
@@ -53,24 +51,6 @@ def table(run: RunFolder, name: str) -> pd.DataFrame:
     return _table(str(run.path), run.revision, name)
 
 
-def pairs(run: RunFolder) -> pd.DataFrame:
-    """The pairs of a run, indexed by pair_id. Never change it in place."""
-    return _pairs(str(run.path), run.revision)
-
-
-def train_scores(run: RunFolder) -> pd.DataFrame:
-    """Scores and pairs of the training split side by side, most suspicious first, indexed by pair_id."""
-    return _train_scores(str(run.path), run.revision)
-
-
-def signals(run: RunFolder) -> pd.DataFrame | None:
-    """The cross-fitted signals of the training pairs, indexed by pair_id; None where a run has none.
-
-    Runs of earlier versions and of too few pairs have none. Never change it in place.
-    """
-    return _signals(str(run.path), run.revision)
-
-
 def advice(run: RunFolder, store: DecisionStore) -> Advice:
     """What the decisions so far teach about a run that has signals; computed once per run and revision of the store.
 
@@ -92,14 +72,6 @@ def confusions(run: RunFolder) -> dict[str, Any]:
 def score_scale(run: RunFolder) -> float:
     """The influence [nats] that fills half a bar on pages about the validation loss."""
     return _score_scale(str(run.path), run.revision)
-
-
-def comparison(
-    run: RunFolder, other: RunFolder, rankings: tuple[str, str], top: int | None = None, threshold: float | None = None
-) -> Comparison:
-    """Where a ranking of one run and one of another, or of the same, agree; see `dashboard.comparison.compare`."""
-    names = (str(run.path), run.revision, str(other.path), other.revision)
-    return _comparison(*names, *rankings, top, threshold)
 
 
 def decisions(store: DecisionStore) -> pd.DataFrame:
@@ -152,30 +124,6 @@ def _table(path: str, revision: str, name: str) -> pd.DataFrame:
     return RunFolder(Path(path)).table(name)
 
 
-@st.cache_resource(max_entries=8)
-def _pairs(path: str, revision: str) -> pd.DataFrame:
-    found = RunFolder(Path(path)).table("pairs", columns=PAIR_COLUMNS)
-    return found.set_index("pair_id", drop=False)
-
-
-@st.cache_resource(max_entries=8)
-def _train_scores(path: str, revision: str) -> pd.DataFrame:
-    scores = _table(path, revision, "scores").set_index("pair_id")
-    joined = _pairs(path, revision).join(scores, how="inner")
-    found = _signals(path, revision)
-    if found is not None:
-        joined = joined.join(found[["p_wrong", "reason"]])
-    return joined.sort_values("suspicion_rank")
-
-
-@st.cache_resource(max_entries=8)
-def _signals(path: str, revision: str) -> pd.DataFrame | None:
-    run = RunFolder(Path(path))
-    if not run.has_table("signals") or not run.record.get("detection", {}).get("is_cross_fitted"):
-        return None
-    return _table(path, revision, "signals").set_index("pair_id")
-
-
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _comparable(path: str, revision: str, first: str) -> Pairs:
     """The first `LEARN_AMONG` pairs in some order, made comparable."""
@@ -192,15 +140,6 @@ def _advice(path: str, revision: str, place: str, store_revision: int) -> Advice
 def _confusions(path: str, revision: str) -> dict[str, Any]:
     queries = _table(path, revision, "queries")
     return count_confusions(queries[queries["kind"] == "classification"])
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _comparison(
-    path: str, revision: str, other: str, other_revision: str, by: str, other_by: str,
-    top: int | None, threshold: float | None,
-) -> Comparison:  # fmt: skip
-    a, b = suspects(_train_scores(path, revision), by), suspects(_train_scores(other, other_revision), other_by)
-    return compare(a, b, top, threshold)
 
 
 @st.cache_data(max_entries=8)

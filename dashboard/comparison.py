@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from dashboard.run_tables import RunTables
 from dashboard.what_if_words import value_in_words
 from engine.config import RunConfig
+from engine.ranked_table import quoted
 
 RANKINGS = {
     "suspicion": ("Suspicion", 1),
@@ -50,18 +52,18 @@ class Comparison:
     """What two rankings agree and disagree about, over the pairs that both know."""
 
     ranks: pd.DataFrame
-    """indexed by pair_id: rank_a, rank_b (1 = most suspect), region (a key of `REGIONS`)"""
+    """indexed by pair, or by place: rank_a, rank_b (1 = most suspect), region (a key of `REGIONS`)"""
     only_in_a: int
     """pairs with a value in A alone"""
     only_in_b: int
     spearman: float
     """rank correlation over the pairs of both, −1 … 1; nan if there is nothing to correlate"""
 
-    def pair_ids(self, region: str) -> list[str]:
-        """The pairs of one region, in the order of the ranking that flags them; those of both by their worse rank."""
+    def pairs(self, region: str) -> pd.DataFrame:
+        """The ranks of one region, in the order of the ranking that flags them; those of both by their worse rank."""
         own = self.ranks[self.ranks["region"] == region]
         order = {"a": own["rank_a"], "b": own["rank_b"]}.get(region, own.max(axis=1, numeric_only=True))
-        return order.sort_values(kind="stable").index.tolist()
+        return own.loc[order.sort_values(kind="stable").index]
 
     def counts(self) -> dict[str, int]:
         """Pairs per region."""
@@ -69,48 +71,93 @@ class Comparison:
         return {region: int(found.get(region, 0)) for region in REGIONS}
 
 
-def rankings_of(scores: pd.DataFrame) -> list[str]:
-    """The rankings that a table of scores has values for."""
-    return [name for name in RANKINGS if name in scores and scores[name].notna().any()]
+def rankings_of(tables: RunTables) -> list[str]:
+    """The rankings that a run has values for."""
+    names = [name for name in RANKINGS if name in tables.columns("ranked")]
+    counts = tables.rows(f"SELECT {', '.join(f'count({name})' for name in names)} FROM ranked")  # noqa: S608
+    return [name for name, count in zip(names, counts.iloc[0], strict=True) if count]
 
 
-def suspects(scores: pd.DataFrame, name: str) -> pd.Series:
+def suspects(tables: RunTables, name: str, of: str = "place") -> pd.Series:
     """One ranking of the training pairs, higher is more suspect; pairs without a value are left out.
 
     Args:
-        scores: indexed by pair_id.
+        tables: of the run.
+        name: a key of `RANKINGS`.
+        of: the column that names a pair: its place in the ranked table, or pair_id.
+    """
+    found = tables.rows(f"SELECT {of} AS pair, {name} AS value FROM ranked WHERE isfinite({name})")  # noqa: S608
+    return RANKINGS[name][1] * found.set_index("pair")["value"].astype(float)
+
+
+def suspects_elsewhere(tables: RunTables, other: RunTables, name: str) -> tuple[pd.Series, int]:
+    """A ranking of another run's pairs by their places in this run, and how many pairs the other has a value for.
+
+    Args:
+        tables: of the run.
+        other: of the other run.
         name: a key of `RANKINGS`.
     """
-    values = RANKINGS[name][1] * scores[name].astype(float)
-    return values[np.isfinite(values)]
+    kept = f"{other.run.revision} {name}"
+    if not tables.keeps(kept):
+        values = suspects(other, name, "pair_id").reset_index()
+        tables.keep(kept, "SELECT place, value FROM ranked JOIN given ON ranked.pair_id = given.pair", values)
+    found = tables.rows(f"SELECT place, value FROM {quoted(kept)}")  # noqa: S608
+    return found.set_index("place")["value"], other.count("ranked", f"isfinite({name})")
 
 
-def compare(a: pd.Series, b: pd.Series, top: int | None = None, threshold: float | None = None) -> Comparison:
+@dataclass(frozen=True)
+class Ranked:
+    """Two rankings over the pairs that both know."""
+
+    values: pd.DataFrame
+    """indexed as the rankings were, in the order of the index: a, b (higher is more suspect), rank_a, rank_b"""
+    only_in_a: int
+    only_in_b: int
+    spearman: float
+
+
+def rank_both(a: pd.Series, b: pd.Series, num_b: int | None = None) -> Ranked:
+    """Match two rankings.
+
+    Args:
+        a: values by pair_id, or whatever names a pair; higher is more suspect.
+        b: the same for the other ranking.
+        num_b: pairs that the other ranking has a value for, where `b` holds only those that may be in `a` as well.
+    """
+    shared = a.index.intersection(b.index).sort_values()
+    a, b, num_a, num_b = a.loc[shared], b.loc[shared], len(a), len(b) if num_b is None else num_b
+    varies = len(shared) > 1 and a.nunique() > 1 and b.nunique() > 1
+    return Ranked(
+        pd.DataFrame({"a": a, "b": b, "rank_a": _ranks(a), "rank_b": _ranks(b)}),
+        only_in_a=num_a - len(shared),
+        only_in_b=num_b - len(shared),
+        spearman=float(spearmanr(a, b).statistic) if varies else float("nan"),
+    )
+
+
+def flagged(both: Ranked, top: int | None = None, threshold: float | None = None) -> Comparison:
     """Flag pairs by both rankings and say where they agree.
 
     Pairs that only one of them knows are counted and take no part, so that a run on a cleaned table is compared on what
     it still holds.
 
     Args:
-        a: values by pair_id, higher is more suspect.
-        b: the same for the other ranking.
-        top: flag this many of the most suspect pairs of either; ties go by pair_id.
+        both: the two rankings.
+        top: flag this many of the most suspect pairs of either; ties go by pair.
         threshold: flag values of at least this much instead; one of the two is given.
     """
-    shared = a.index.intersection(b.index).sort_values()
-    ranks = pd.DataFrame({"rank_a": _ranks(a.loc[shared]), "rank_b": _ranks(b.loc[shared])}, index=shared)
+    values = both.values
     if threshold is None:
-        by_a, by_b = ranks["rank_a"] <= top, ranks["rank_b"] <= top
+        by_a, by_b = values["rank_a"] <= top, values["rank_b"] <= top
     else:
-        by_a, by_b = a.loc[shared] >= threshold, b.loc[shared] >= threshold
-    ranks["region"] = np.select([by_a & by_b, by_a, by_b], ["both", "a", "b"], "neither")
-    varies = len(shared) > 1 and a.loc[shared].nunique() > 1 and b.loc[shared].nunique() > 1
-    return Comparison(
-        ranks,
-        only_in_a=len(a) - len(shared),
-        only_in_b=len(b) - len(shared),
-        spearman=float(spearmanr(a.loc[shared], b.loc[shared]).statistic) if varies else float("nan"),
+        by_a, by_b = values["a"] >= threshold, values["b"] >= threshold
+    names = list(REGIONS)
+    codes = np.select(
+        [by_a & by_b, by_a, by_b], [names.index(one) for one in ("both", "a", "b")], names.index("neither")
     )
+    ranks = values[["rank_a", "rank_b"]].assign(region=pd.Categorical.from_codes(codes, names))
+    return Comparison(ranks, both.only_in_a, both.only_in_b, both.spearman)
 
 
 def _ranks(values: pd.Series) -> pd.Series:

@@ -179,17 +179,25 @@ def start_here(
     return Start(label, why, "suspicious", {"look": "Look at next"})
 
 
-def good_to_know(record: dict[str, Any], scores: pd.DataFrame) -> list[str]:
+def copies_of(tables: RunTables) -> tuple[int, int]:
+    """How many training pairs share a picture with another one, and in how many groups."""
+    found = tables.rows(
+        "SELECT count(*) AS pairs, count(DISTINCT duplicate_group) AS groups FROM ranked WHERE duplicate_group >= 0"
+    )
+    return int(found.at[0, "pairs"]), int(found.at[0, "groups"])
+
+
+def good_to_know(record: dict[str, Any], num_copies: int, num_groups: int) -> list[str]:
     """Notes of the run, copies among its pictures, and how healthy its space is, one sentence each.
 
     Args:
         record: `RunFolder.record`; runs of an earlier version say nothing of health.
-        scores: of the training pairs.
+        num_copies: training pairs that share a picture with another one.
+        num_groups: of these.
     """
-    groups = scores.loc[scores["duplicate_group"] >= 0, "duplicate_group"]
     known = [f"The validation loss is {record['metrics']['validation_loss']:.3f} nats per pair.", *record["notes"]]
-    if len(groups):
-        known.append(f"{len(groups)} training pairs share a picture with another one ({groups.nunique()} groups).")
+    if num_copies:
+        known.append(f"{num_copies} training pairs share a picture with another one ({num_groups} groups).")
     return [*known, *(record.get("health") or {}).get("words", {}).values()]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.filters import SHOWS
+from dashboard.run_tables import RunTables
 from dashboard.tables import labels_of
 from engine.pairs.packs import NAME
 from engine.review import VERDICTS
@@ -27,6 +29,7 @@ DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 CORNER_STEP, CORNER_START = 17, -2047.5
 """corner = 17 · number − 2047.5 for the numbers 0 … 4095: a little beyond the map on all sides, never on a point"""
 MOST_LABELS = 10
+ABOUT_AREA = ("pair_id", "suspicion_rank", "label", "p_wrong")
 UNKNOWN = 255
 CAPTION_CHARACTERS = 90
 SQUARES, SUSPICIOUS_SHARE = 8, 0.1
@@ -39,32 +42,64 @@ LEAST_GATHERED, NEAR = 0.4, 9000
 class PairMap:
     """One map of a run, the most suspicious pair first."""
 
-    pair_ids: np.ndarray
-    """`[pairs]`"""
+    places: np.ndarray
+    """of the pairs in the ranked table, `[pairs]`"""
     points: np.ndarray
     """`[pairs, 2]`, uint16; y grows upwards"""
     drawn: np.ndarray
     """which of them are drawn, positions `[drawn]`, ascending"""
+    rows: pd.DataFrame
+    """what is known of the drawn ones, indexed by pair_id"""
     about: str
     """of the drawn ones, for reading under the pointer: packed ids, thumbnails and captions"""
 
 
-def pair_map(placed: pd.DataFrame, scores: pd.DataFrame, kind: str) -> PairMap:
-    """The map of one kind.
+POINTS = "SELECT place, x, y FROM map JOIN ranked USING (pair_id) WHERE map.kind = ? ORDER BY place"
+DRAWN = "SELECT * FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[])) ORDER BY place"
+
+
+def map_of_run(tables: RunTables, kind: str) -> PairMap:
+    """The map of one kind, image or caption, of a run."""
+    return pair_map(
+        tables.rows(POINTS, [kind]), lambda places: tables.rows(DRAWN, [places]).set_index("pair_id", drop=False)
+    )
+
+
+def pair_map(placed: pd.DataFrame, rows_at: Callable[[list[int]], pd.DataFrame]) -> PairMap:
+    """A map of these points.
 
     Args:
-        placed: the map of a run: pair_id, kind, x, y within −1 … 1.
-        scores: scores and pairs, most suspicious first, indexed by pair_id.
-        kind: image or caption.
+        placed: place in the ranked table, rising; x, y within −1 … 1.
+        rows_at: gives the rows at some places, in their order, indexed by pair_id.
     """
-    own = placed[placed["kind"] == kind].set_index("pair_id")[["x", "y"]]
-    points = own.loc[scores.index].to_numpy(dtype=float)
+    points, places = placed[["x", "y"]].to_numpy(dtype=float), placed["place"].to_numpy()
     quantised = np.clip(np.rint((points + 1) / 2 * 65535), 0, 65535).astype(np.uint16)
-    drawn = np.arange(len(scores))
-    if len(drawn) > MOST_DRAWN:
-        others = np.random.default_rng(0).permutation(np.arange(MOST_SUSPICIOUS, len(scores)))
-        drawn = np.sort(np.concatenate([drawn[:MOST_SUSPICIOUS], others[: MOST_DRAWN - MOST_SUSPICIOUS]]))
-    return PairMap(scores.index.to_numpy(), quantised, drawn, _about(scores.iloc[drawn]))
+    drawn = drawn_of(len(points))
+    rows = rows_at(places[drawn].tolist())
+    return PairMap(places, quantised, drawn, rows, _about(rows))
+
+
+def drawn_of(num_pairs: int) -> np.ndarray:
+    """Positions of the pairs that are drawn, ascending."""
+    drawn = np.arange(num_pairs)
+    if num_pairs <= MOST_DRAWN:
+        return drawn
+    others = np.random.default_rng(0).permutation(np.arange(MOST_SUSPICIOUS, num_pairs))
+    return np.sort(np.concatenate([drawn[:MOST_SUSPICIOUS], others[: MOST_DRAWN - MOST_SUSPICIOUS]]))
+
+
+def pairs_inside(tables: RunTables, shown: PairMap, corners: np.ndarray) -> pd.DataFrame:
+    """The pairs in an area, the most suspicious first: suspicion_rank, label, p_wrong (where there is one) by pair_id.
+
+    Args:
+        tables: of the run.
+        shown: its map.
+        corners: of the area, `[corners, 2]`.
+    """
+    places = shown.places[inside(shown.points, corners)]
+    names = ", ".join(name for name in ABOUT_AREA if name in tables.columns("ranked"))
+    sql = f"SELECT {names} FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[])) ORDER BY place"  # noqa: S608
+    return tables.rows(sql, [places.tolist()]).set_index("pair_id", drop=False)
 
 
 def _about(rows: pd.DataFrame) -> str:
@@ -96,7 +131,7 @@ def colours(colour: str, scores: pd.DataFrame, decisions: pd.DataFrame) -> Colou
 
     Args:
         colour: suspicion, p_wrong, influence, label or decided.
-        scores: in the order of the map, indexed by pair_id.
+        scores: of the drawn pairs, in the order of the map, indexed by pair_id.
         decisions: standing decisions, indexed by pair_id.
     """
     if colour == "label":

@@ -81,12 +81,18 @@ def confusions(classified: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def pairs_on(predictions: pd.DataFrame) -> list[str]:
+    """The pairs that cards for these rows of the queries table show."""
+    names = [name for name in ("pair_id", "predicted_pair_id") if name in predictions]
+    return pd.unique(predictions[names].stack()).tolist()
+
+
 def prediction_cards(predictions: pd.DataFrame, pairs: pd.DataFrame, run_id: str) -> list[dict[str, Any]]:
     """Cards for predictions, in their order.
 
     Args:
         predictions: rows of the queries table; those of retrieval show the picture of the caption that was picked.
-        pairs: of the run, indexed by pair_id.
+        pairs: thumbnails of `pairs_on` them, indexed by pair_id.
         run_id: for the thumbnails' address.
 
     Returns:

@@ -13,23 +13,23 @@ from dashboard.pair_map import SUSPICIOUS_SHARE, PairMap, area_of, gathering
 MOST_LABELS = 4
 
 
-def chosen_area(chosen: pd.DataFrame, scores: pd.DataFrame, decided: pd.Index) -> None:
+def chosen_area(chosen: pd.DataFrame, num_pairs: int, decided: pd.Index) -> None:
     """Facts about the pairs of an area.
 
     Args:
-        chosen: their rows of `scores`; may be empty.
-        scores: of all training pairs, most suspicious first.
+        chosen: of `dashboard.pair_map.pairs_inside`; may be empty.
+        num_pairs: all training pairs.
         decided: pair_ids with a standing decision.
     """
-    st.metric("Pairs in the area", f"{len(chosen):,}", f"of {len(scores):,}", delta_color="off", delta_arrow="off")
+    st.metric("Pairs in the area", f"{len(chosen):,}", f"of {num_pairs:,}", delta_color="off", delta_arrow="off")
     if chosen.empty:
         st.markdown("There is nobody here. Draw round some points.")
         return
-    few = max(1, round(SUSPICIOUS_SHARE * len(scores)))
+    few = max(1, round(SUSPICIOUS_SHARE * num_pairs))
     suspicious = int((chosen["suspicion_rank"] <= few).sum())
     st.markdown(
         f"**{suspicious:,}** of the {few:,} most suspicious pairs are here; "
-        f"by chance it would be {few * len(chosen) / len(scores):,.0f}."
+        f"by chance it would be {few * len(chosen) / num_pairs:,.0f}."
     )
     if "p_wrong" in chosen and chosen["p_wrong"].notna().any():
         st.markdown(f"About **{chosen['p_wrong'].sum():,.0f}** captions here are estimated to be wrong.")
@@ -49,9 +49,9 @@ def no_area_yet(shown: PairMap, on_area: Callable[[str], None]) -> None:
     """
     st.markdown("**Draw round a group of points** to list its pairs below and decide them.")
     st.markdown("Points that are near each other are alike. How far apart groups lie means nothing.")
-    if len(shown.drawn) < len(shown.pair_ids):
+    if len(shown.drawn) < len(shown.points):
         st.markdown(
-            f"{len(shown.drawn):,} of {len(shown.pair_ids):,} pairs are drawn, the most suspicious among them. "
+            f"{len(shown.drawn):,} of {len(shown.points):,} pairs are drawn, the most suspicious among them. "
             "An area takes **all** pairs that lie in it."
         )
     corners = gathering(shown.points.astype(np.int64))

@@ -40,13 +40,12 @@ def chosen_set(run: RunFolder) -> list[str]:
         on_change=address.write, args=(SOURCE, "dropped"),
     )  # fmt: skip
     asked = {"dropped": _dropped, "queue": _queued, "culprits": _culprits, "ids": _brought}[source](run)
-    train = cache.train_scores(run).index
-    found = [one for one in dict.fromkeys(asked) if one in train]
+    found = cache.tables(run).scores_by_id(asked, []).index.tolist()
     if asked and not found:
         empty("None of these pairs is in this run", "Only training pairs of the run can be left out.")
     elif len(found) < len(set(asked)):
         st.caption(f"{len(set(asked)) - len(found):,} others are no training pairs of this run and are passed over.")
-    if found and len(found) == len(train):
+    if found and len(found) == run.record["counts"]["train"]:
         empty("These are all training pairs", "Nothing would be left to learn from. Take fewer.")
         return []
     return found
@@ -89,7 +88,8 @@ def _culprits(run: RunFolder) -> list[str]:
             on_change=address.write, args=(Key.QUERY.value, None), width=420,
         )  # fmt: skip
         traces = question.traces if name not in traced else stored[stored["query_id"] == name]
-        rows = culprits(traces, cache.train_scores(run), run.config.trace_role, "hurts")
+        scores = cache.tables(run).scores_by_id(traces["pair_id"])
+        rows = culprits(traces, scores, run.config.trace_role, "hurts")
         if len(rows) < 2:  # nothing to slide over
             if rows.empty:
                 empty("No pair pushed towards this answer", "Choose another prediction.", ":material/balance:")

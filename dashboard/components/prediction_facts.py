@@ -32,7 +32,7 @@ def prediction_facts(run: RunFolder, query: pd.Series) -> None:
                 st.text(query["true_label"])
     if is_class:
         st.caption("Caption of this test picture")
-        st.text(cache.pairs(run).loc[query["pair_id"], "caption"])
+        st.text(cache.tables(run).pairs_by_id([query["pair_id"]], ["caption"])["caption"].iloc[0])
 
 
 def _picture(run: RunFolder, pair_id: str, width: int | str = "stretch") -> None:

@@ -12,18 +12,17 @@ from engine.runs import RunFolder
 CHANGES = ("drop", "relabel")
 
 
-def reading(run: RunFolder, scores: pd.DataFrame, wrong: pd.DataFrame, decisions: pd.DataFrame) -> None:
+def reading(run: RunFolder, wrong: pd.DataFrame, decisions: pd.DataFrame) -> None:
     """The top of the Overview.
 
     Args:
         run: a finished run.
-        scores: of the training pairs, indexed by pair_id.
         wrong: its wrong predictions.
-        decisions: standing decisions, indexed by pair_id.
+        decisions: standing decisions on its training pairs.
     """
     share, confusion = wrong_share(run.record), commonest_confusion(wrong)
-    own = decisions[decisions.index.isin(scores.index)]
-    start = start_here(share, confusion, len(own), int(own["verdict"].isin(CHANGES).sum()), len(scores))
+    num_changes, num_pairs = int(decisions["verdict"].isin(CHANGES).sum()), run.record["counts"]["train"]
+    start = start_here(share, confusion, len(decisions), num_changes, num_pairs)
     with st.container(border=True):
         st.text(" ".join(health_in_words(run.record, share, confusion)))
         with st.container(horizontal=True, vertical_alignment="center"):

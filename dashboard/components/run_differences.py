@@ -38,7 +38,8 @@ def run_differences(run: RunFolder, other: RunFolder) -> None:
 
 def _moved_pairs(run: RunFolder, other: RunFolder) -> None:
     st.subheader("Decided pairs that look different now", anchor=False)
-    a, b, decisions = cache.train_scores(run), cache.train_scores(other), cache.decisions(store())
+    decisions = cache.decisions(store())
+    a, b = (cache.tables(one).scores_by_id(decisions.index) for one in (run, other))
     turned = moved(a, b, "influence", decisions)
     suspicion = moved(a, b, "suspicion", decisions)
     if turned.empty and suspicion.empty:

@@ -28,7 +28,7 @@ def trace_sides(run: RunFolder, query: pd.Series, traces: pd.DataFrame) -> pd.Da
     Returns:
         The pairs that push towards the wrong answer, the strongest first; see `dashboard.predictions.culprits`.
     """
-    scores = cache.train_scores(run)
+    scores = cache.tables(run).scores_by_id(traces["pair_id"])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         look = st.segmented_control(
             "Which pairs", list(LOOKS), format_func=LOOKS.get, default="both", required=True, key="side",

@@ -35,8 +35,7 @@ def traces_of(run: RunFolder, query_id: str) -> pd.DataFrame:
         run: of the prediction.
         query_id: in its queries table.
     """
-    traces = cache.table(run, "traces")
-    stored = traces[traces["query_id"] == query_id]
+    stored = cache.tables(run).rows("SELECT * FROM traces WHERE query_id = ? ORDER BY side, rank", [query_id])
     if len(stored):
         return stored
     question = trace_question(run, query_id)

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import cache, charts
 from dashboard.components.prediction_cards import prediction_list
 from dashboard.components.question import answered
-from dashboard.predictions import changed_cards
+from dashboard.predictions import changed_cards, pairs_on
 from dashboard.questions import what_if_question
 from dashboard.state import go
 from dashboard.what_if_words import (
@@ -81,7 +81,9 @@ def _answers(run: RunFolder, outcome: dict[str, Any]) -> None:
     is_all = len(by_side[side]) <= FEW or st.toggle(f"Show all {len(by_side[side])}", key=f"all_{side}")
     shown = by_side[side] if is_all else by_side[side][:FEW]
     queries = cache.table(run, "queries").set_index("query_id")
-    opened = prediction_list(changed_cards(shown, queries, cache.pairs(run), run.run_id), key=f"changed_{side}")
+    on_cards = pairs_on(queries.loc[[one["query_id"] for one in shown]])
+    pairs = cache.tables(run).pairs_by_id(on_cards, ["thumbnail"])
+    opened = prediction_list(changed_cards(shown, queries, pairs, run.run_id), key=f"changed_{side}")
     if opened:
         go("trace_back", query=opened)
 

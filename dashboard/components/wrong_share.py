@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -28,16 +30,17 @@ def wrong_share_panel(run: RunFolder, decisions: pd.DataFrame) -> None:
         decisions: standing decisions, indexed by pair_id.
     """
     st.subheader("How many captions are wrong?", anchor=False)
-    share, signals = wrong_share(run.record), cache.signals(run)
-    if share is None or signals is None:
+    share = wrong_share(run.record)
+    if share is None or not run.has_table("signals"):
         empty("Not estimated for this run", NOT_CROSS_FITTED, ":material/query_stats:")
         return
-    observed = observed_by_estimate(signals["p_wrong"], decisions)
+    decided = cache.tables(run).scores_by_id(decisions.index, ["p_wrong"])
+    observed = observed_by_estimate(decided["p_wrong"], decisions)
     left, right = st.columns([5, 6])
     with left.container(border=True, height="stretch"):
         _words(share, observed)
     with right.container(border=True, height="stretch"):
-        _depth(signals)
+        _depth(run)
     if len(observed):
         with st.expander("Estimated and found, by how sure the estimate was", icon=":material/balance:"):
             st.plotly_chart(charts.agreement_bars(observed), config=charts.CONFIG)
@@ -57,11 +60,19 @@ def _words(share: WrongShare, observed: pd.DataFrame) -> None:
         st.markdown(f":material/balance: {agreement_in_words(observed)}")
 
 
-def _depth(signals: pd.DataFrame) -> None:
+@st.cache_data(max_entries=8, show_spinner=False)
+def _curve(path: str, revision: str) -> tuple[pd.DataFrame, int]:
+    """Precision by depth, as much as is drawn, and how deep to look."""
+    signals = cache.tables(RunFolder(Path(path))).rows("SELECT p_wrong, suspicion_rank FROM ranked")
     precision = precision_by_depth(signals)
     half = depth_worth_looking(precision)
+    return thinned(precision, half), half
+
+
+def _depth(run: RunFolder) -> None:
+    curve, half = _curve(str(run.path), run.revision)
     if half:
         st.markdown(f"**Look at the {half:,} most suspicious pairs at least**: half of them or more are wrong.")
     else:
         st.markdown("**Hardly any caption stands out**: even among the most suspicious fewer than half are wrong.")
-    st.plotly_chart(charts.precision_curve(thinned(precision, half), half), config=charts.CONFIG)
+    st.plotly_chart(charts.precision_curve(curve, half), config=charts.CONFIG)

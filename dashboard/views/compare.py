@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.charts import CONFIG
-from dashboard.comparison import RANKINGS, REGIONS, agreement_in_words, rankings_of, suspects, thinned
+from dashboard.comparison import RANKINGS, REGIONS, agreement_in_words, flagged, thinned
 from dashboard.components import address
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.pair_list import PAGE, pair_list
+from dashboard.components.ranked_both import named, ranked_both, rankings
 from dashboard.components.run_differences import run_differences
 from dashboard.places import runs_dir
 from dashboard.rank_chart import rank_scatter
@@ -28,13 +28,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         "B", others, key="other", bind="query-params", width=260, index=min(1, len(others) - 1),
     )  # fmt: skip
     other = RunFolder.open(runs_dir() / name_b)
-    scores_a, scores_b = cache.train_scores(run), cache.train_scores(other)
     is_same = other.run_id == run.run_id
     by_a = st.selectbox(
-        "A ranks by", rankings_of(scores_a), key="by", bind="query-params", width=230,
+        "A ranks by", rankings(str(run.path), run.revision), key="by", bind="query-params", width=230,
         format_func=lambda name: RANKINGS[name][0],
     )  # fmt: skip
-    found_b = rankings_of(scores_b)
+    found_b = rankings(str(other.path), other.revision)
     fallback = found_b.index("influence") if is_same and "influence" in found_b else 0
     by_b = st.selectbox(
         "B ranks by", found_b, key="other_by", bind="query-params", width=230, index=fallback,
@@ -49,7 +48,8 @@ if is_same and by_a == by_b:
     )
     st.stop()
 
-num_shared = len(suspects(scores_a, by_a).index.intersection(suspects(scores_b, by_b).index))
+both = ranked_both(run, other, by_a, by_b)
+num_shared = len(both.values)
 if not num_shared:
     empty(
         "No pair is in both", "The two runs were made on different data: nothing can be matched.", ":material/link_off:"
@@ -64,11 +64,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         most = max(2, num_shared // 2)
         top = st.slider("Flag this many of the most suspect pairs of each", 1, most, min(100, most),
                         key="top", bind="query-params", width=420)  # fmt: skip
-        found = cache.comparison(run, other, (by_a, by_b), top=top)
+        found = flagged(both, top=top)
     else:
         top, share = None, st.slider("Flag pairs at least this likely wrong", 0.05, 0.99, 0.5, 0.01,
                                      key="likely", bind="query-params", width=420)  # fmt: skip
-        found = cache.comparison(run, other, (by_a, by_b), threshold=share)
+        found = flagged(both, threshold=share)
 
 counts = found.counts()
 left, right = st.columns([5, 6])
@@ -89,9 +89,10 @@ part = st.segmented_control(
     "Pairs", list(PARTS), default="a", required=True, key="part", bind="query-params", format_func=PARTS.get,
     label_visibility="collapsed", on_change=address.put, args=(None, PAGE, None),
 )  # fmt: skip
-pair_ids = [one for one in found.pair_ids(part) if one in scores_a.index]
-if pair_ids:
-    pair_list(run, pair_ids, key="compare", ranks=found.ranks.loc[pair_ids, "rank_b" if part == "b" else "rank_a"])
+listed = named(run, found.pairs(part))
+if len(listed):
+    ranks = listed["rank_b" if part == "b" else "rank_a"]
+    pair_list(run, listed.index.tolist(), key="compare", ranks=ranks)
 else:
     empty("None", "No pair is in this part. Move the slider, or look at another part.", ":material/check_circle:")
 

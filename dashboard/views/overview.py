@@ -8,7 +8,7 @@ from dashboard.components.gallery import gallery
 from dashboard.components.reading import reading
 from dashboard.components.score_spread import score_spread
 from dashboard.components.wrong_share import wrong_share_panel
-from dashboard.findings import good_to_know
+from dashboard.findings import copies_of, good_to_know, wrong_share
 from dashboard.state import Key, go, store
 from dashboard.tables import mistakes_in_words, pair_tiles
 from engine.runs import is_wrong
@@ -17,16 +17,16 @@ NUM_WORST = 5
 
 run = run_or_stop()
 record = run.record
-scores, queries, rejects = cache.train_scores(run), cache.table(run, "queries"), cache.table(run, "rejects")
+tables, queries, rejects = cache.tables(run), cache.table(run, "queries"), cache.table(run, "rejects")
 decided = cache.decisions(store())
+decided_here = decided.loc[tables.scores_by_id(decided.index, []).index]
 counts, metrics = record["counts"], record["metrics"]
 
 header("How healthy is this data set?", wording.TAGLINE)
 
 wrong = queries[is_wrong(queries)]
 num_wrong = int((wrong["kind"] == "classification").sum())
-num_decided = int(scores.index.isin(decided.index).sum())
-reading(run, scores, wrong, decided)
+reading(run, wrong, decided_here)
 with st.container(horizontal=True):
     st.metric("Training pairs", f"{counts['train']:,}", border=True, help="Each one gets a score.")
     if metrics["zero_shot_accuracy"] is not None:
@@ -43,9 +43,9 @@ with st.container(horizontal=True):
         help="Recall at 1 within batches of test pairs.",
     )
     st.metric("Rows left out", f"{counts['rejects']:,}", border=True, help="Unreadable pictures, empty captions, …")
-    st.metric("Decided", f"{num_decided:,}", border=True, help="Training pairs with a standing decision.")
+    st.metric("Decided", f"{len(decided_here):,}", border=True, help="Training pairs with a standing decision.")
 
-wrong_share_panel(run, decided)
+wrong_share_panel(run, decided_here)
 
 st.subheader("What to do next", anchor=False)
 query = {Key.RUN.value: run.run_id}
@@ -73,7 +73,7 @@ for column, (title, text, (page, label, icon)) in zip(st.columns(3), steps, stri
         st.page_link(page, label=label, icon=icon, query_params=query)
 
 st.subheader("The most suspicious pairs", anchor=False)
-worst = scores.head(NUM_WORST)
+worst = tables.rows("SELECT * FROM ranked ORDER BY place LIMIT ?", [NUM_WORST]).set_index("pair_id", drop=False)
 opened = gallery(
     pair_tiles(worst.assign(rank=worst["suspicion_rank"]), run.run_id, decided),
     key="overview_worst", bar_scale=cache.score_scale(run),
@@ -92,15 +92,15 @@ with left.container(border=True, height="stretch"):
             st.dataframe(rejects[["row", "image", "caption", "reason"]], hide_index=True)
 with right.container(border=True, height="stretch"):
     st.markdown("**Good to know**")
-    st.text("\n".join(f"• {one}" for one in good_to_know(record, scores)))
+    st.text("\n".join(f"• {one}" for one in good_to_know(record, *copies_of(tables))))
 
 with st.expander("How the scores are spread", icon=":material/bar_chart:"):
-    score_spread(scores)
+    score_spread(run)
 with st.expander("How to read the scores", icon=":material/menu_book:"):
     for text in (
         wording.INFLUENCE_IN_WORDS,
         wording.ROLES_IN_WORDS,
-        wording.suspicion_in_words(cache.signals(run) is not None),
+        wording.suspicion_in_words(wrong_share(record) is not None),
         wording.RELATIVE_IN_WORDS,
     ):
         st.markdown(text)

@@ -7,7 +7,7 @@ from dashboard.components import address
 from dashboard.components.boxes import empty, header, run_or_stop
 from dashboard.components.confusion import confusion
 from dashboard.components.prediction_cards import prediction_list
-from dashboard.predictions import listed_predictions, prediction_cards
+from dashboard.predictions import listed_predictions, pairs_on, prediction_cards
 from dashboard.state import Key, go
 from dashboard.tables import labels_of
 from engine.runs import is_wrong
@@ -32,7 +32,7 @@ def class_box(label: str, key: str, names: list[str]) -> str:
 
 run = run_or_stop()
 address.recall("predictions", Key.QUERY)
-queries, pairs = cache.table(run, "queries"), cache.pairs(run)
+queries = cache.table(run, "queries")
 kinds = [kind for kind in KINDS if (queries["kind"] == kind).any()]
 header(
     "Predictions",
@@ -82,6 +82,7 @@ if num_pages > 1:
     address.give_page(PAGE, num_pages)
     page = st.pagination(num_pages, key=PAGE, on_change=address.write, args=(PAGE, 1))
 shown = listed.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+pairs = cache.tables(run).pairs_by_id(pairs_on(shown), ["thumbnail"])
 with place:
     opened = prediction_list(prediction_cards(shown, pairs, run.run_id), key="predictions_list")
 if opened:

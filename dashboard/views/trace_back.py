@@ -11,9 +11,8 @@ from dashboard.components.traced_now import traces_of
 from dashboard.state import Key
 
 run = run_or_stop()
-queries = cache.table(run, "queries")
 query_id = st.query_params.get(Key.QUERY.value)
-found = queries[(queries["query_id"] == query_id) & (queries["kind"] != "validation")]
+found = cache.tables(run).rows("SELECT * FROM queries WHERE query_id = ? AND kind <> 'validation'", [query_id])
 
 if found.empty:
     header("Trace-back", "The training pairs behind one prediction.")

@@ -26,9 +26,8 @@ if not is_local():
 pair_ids = chosen_set(run)
 if not pair_ids:
     st.stop()
-scores = cache.train_scores(run)
 with st.expander(f"The {len(pair_ids):,} pairs that are left out", icon=":material/list:"):
-    rows = scores.loc[pair_ids[:SHOWN]]
+    rows = cache.tables(run).scores_by_id(pair_ids[:SHOWN])
     table = rows[["caption", "suspicion_rank", "influence"]].assign(
         picture=[thumbnail_url(run.run_id, name) for name in rows["thumbnail"]]
     )

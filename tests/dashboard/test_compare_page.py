@@ -8,7 +8,8 @@ import pytest
 from pages import open_page, words_on
 from streamlit.testing.v1 import AppTest
 
-from dashboard.comparison import compare, suspects
+from dashboard.comparison import flagged, rank_both, suspects
+from dashboard.run_tables import RunTables
 from engine.ranked_table import write_ranked
 from engine.review import Decision, DecisionStore
 from engine.runs import RunFolder, write_table
@@ -47,8 +48,8 @@ def compared(a: RunFolder, b: RunFolder) -> AppTest:
 def test_one_run_is_compared_with_itself_by_another_score(runs_dir: Path, sample_run: RunFolder) -> None:
     app = open_page("compare", top="50")
     assert not app.exception and not app.error
-    scores = sample_run.table("scores").set_index("pair_id")
-    found = compare(suspects(scores, "suspicion"), suspects(scores, "influence"), top=50)
+    tables = RunTables.open(sample_run)
+    found = flagged(rank_both(suspects(tables, "suspicion"), suspects(tables, "influence")), top=50)
     assert f"**{found.counts()['a']:,}** · Flagged by A only" in words_on(app)
     assert f"Spearman {found.spearman:.2f}" in words_on(app)
     assert f"**{found.counts()['a']:,} pairs** · page 1" in words_on(app)

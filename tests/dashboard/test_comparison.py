@@ -1,6 +1,7 @@
 """Two rankings side by side, against plain sorting and counting."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,15 +10,28 @@ import pytest
 from dashboard.comparison import (
     Comparison,
     agreement_in_words,
-    compare,
+    flagged,
     metric_rows,
     moved,
     option_rows,
+    rank_both,
     rankings_of,
     suspects,
+    suspects_elsewhere,
     thinned,
 )
+from dashboard.run_tables import RunTables
 from engine.config import RunConfig
+from engine.run_checks import TEXTS
+from engine.runs import COLUMNS, RunFolder, write_table
+
+
+def compare(a: pd.Series, b: pd.Series, **flags: float) -> Comparison:
+    return flagged(rank_both(a, b), **flags)
+
+
+def ids(found: Comparison, region: str) -> list[str]:
+    return found.pairs(region).index.tolist()
 
 
 def two_rankings(num_pairs: int = 300) -> tuple[pd.Series, pd.Series]:
@@ -35,10 +49,10 @@ def test_flags_ranks_and_counts_are_those_of_sorting_the_shared_pairs() -> None:
     shared = set(a.index) & set(b.index)
     by_a = sorted(shared, key=lambda one: -a[one])
     by_b = sorted(shared, key=lambda one: -b[one])
-    assert found.pair_ids("a") == [one for one in by_a[:25] if one not in by_b[:25]]
-    assert found.pair_ids("b") == [one for one in by_b[:25] if one not in by_a[:25]]
-    assert set(found.pair_ids("both")) == set(by_a[:25]) & set(by_b[:25])
-    worse = [max(by_a.index(one), by_b.index(one)) for one in found.pair_ids("both")]
+    assert ids(found, "a") == [one for one in by_a[:25] if one not in by_b[:25]]
+    assert ids(found, "b") == [one for one in by_b[:25] if one not in by_a[:25]]
+    assert set(ids(found, "both")) == set(by_a[:25]) & set(by_b[:25])
+    worse = [max(by_a.index(one), by_b.index(one)) for one in ids(found, "both")]
     assert worse == sorted(worse) and len(worse) > 3
     assert (found.only_in_a, found.only_in_b) == (40, 1)
     assert sum(found.counts().values()) == len(shared) == 260
@@ -51,7 +65,7 @@ def test_flags_ranks_and_counts_are_those_of_sorting_the_shared_pairs() -> None:
 def test_a_threshold_flags_by_value_and_not_by_rank() -> None:
     a, b = pd.Series({"x": 0.9, "y": 0.5, "z": 0.1}), pd.Series({"x": 0.4, "y": 0.6, "z": 0.2})
     found = compare(a, b, threshold=0.5)
-    assert (found.pair_ids("a"), found.pair_ids("both"), found.pair_ids("b")) == (["x"], ["y"], [])
+    assert (ids(found, "a"), ids(found, "both"), ids(found, "b")) == (["x"], ["y"], [])
 
 
 def test_the_order_of_the_tables_changes_nothing_even_with_ties() -> None:
@@ -63,13 +77,35 @@ def test_the_order_of_the_tables_changes_nothing_even_with_ties() -> None:
     assert np.isnan(found.spearman)
 
 
-def test_rankings_put_the_suspect_pairs_first() -> None:
-    scores = pd.DataFrame({"suspicion": [0.1, 0.9], "influence": [-1.0, 2.0], "clip_score": [np.nan, 0.2],
-                           "lemon": [np.nan, np.nan]}, index=["x", "y"])  # fmt: skip
-    assert rankings_of(scores) == ["suspicion", "influence", "clip_score"]
-    assert suspects(scores, "suspicion").idxmax() == "y"
-    assert suspects(scores, "influence").idxmax() == "x"  # the one that hurts
-    assert suspects(scores, "clip_score").to_dict() == {"y": -0.2}
+def a_run(folder: Path, **columns: list) -> RunTables:
+    """The tables of a run that has nothing but a ranked table."""
+    folder.mkdir()
+    values = {name: pd.Series(dtype=float) for name in COLUMNS["ranked"]} | columns
+    table = pd.DataFrame(values).assign(place=range(1, 1 + len(columns["pair_id"])))
+    for name in TEXTS:
+        if name in table:
+            table[name] = table[name].astype("str")
+    write_table(folder / "ranked.parquet", table)
+    return RunTables.open(RunFolder(folder))
+
+
+def test_rankings_put_the_suspect_pairs_first(tmp_path: Path) -> None:
+    tables = a_run(tmp_path / "a", pair_id=["x", "y"], suspicion=[0.1, 0.9], influence=[-1.0, 2.0],
+                   clip_score=[np.nan, 0.2], lemon=[np.nan, np.nan])  # fmt: skip
+    assert set(rankings_of(tables)) == {"suspicion", "influence", "clip_score"}
+    assert suspects(tables, "suspicion").idxmax() == 2
+    assert suspects(tables, "influence", "pair_id").idxmax() == "x"  # the one that hurts
+    assert suspects(tables, "clip_score", "pair_id").to_dict() == {"y": -0.2}
+
+
+def test_another_run_is_matched_by_pair_and_its_own_pairs_are_counted(tmp_path: Path) -> None:
+    tables = a_run(tmp_path / "a", pair_id=["x", "y", "z"], suspicion=[0.9, 0.5, 0.1])
+    other = a_run(tmp_path / "b", pair_id=["z", "new", "x"], suspicion=[0.8, 0.7, 0.2])
+    for _ in range(2):  # the second time it is kept
+        found, number = suspects_elsewhere(tables, other, "suspicion")
+        assert found.to_dict() == {3: 0.8, 1: 0.2} and number == 3
+    both = rank_both(suspects(tables, "suspicion"), found, number)
+    assert (both.only_in_a, both.only_in_b, both.spearman) == (1, 1, pytest.approx(-1))
 
 
 def test_what_is_drawn_is_few_and_keeps_the_flagged_pairs() -> None:
@@ -79,7 +115,7 @@ def test_what_is_drawn_is_few_and_keeps_the_flagged_pairs() -> None:
     found = compare(a, b, top=100)
     drawn = thinned(found.ranks)
     assert len(drawn) == 5_000 and drawn.index.is_unique
-    assert set(found.pair_ids("a")) | set(found.pair_ids("both")) | set(found.pair_ids("b")) <= set(drawn.index)
+    assert set(ids(found, "a")) | set(ids(found, "both")) | set(ids(found, "b")) <= set(drawn.index)
     assert drawn["rank_a"].max() == found.ranks.loc[found.ranks["region"] == "neither", "rank_a"].max()
     many = thinned(compare(a, b, top=9_000).ranks)
     assert len(many) == 5_000 and (many["region"] != "neither").all()

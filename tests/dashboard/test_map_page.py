@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from pages import button, open_page, words_on
 
-from dashboard.pair_map import area_of, corners_of, inside, pair_map
+from dashboard.pair_map import area_of, corners_of, inside
 from engine.runs import RunFolder
 
 
@@ -14,9 +14,9 @@ def area_and_pairs(runs_dir: Path, kind: str = "image") -> tuple[str, list[str]]
     run = RunFolder(next(path for path in runs_dir.iterdir() if (path / "config.json").is_file()))
     area = area_of(np.array([[5_000, 5_000], [60_000, 20_000], [30_000, 60_000]]))
     ranked = run.table("scores").sort_values("suspicion_rank")["pair_id"]
-    pairs = run.table("pairs").set_index("pair_id", drop=False).loc[ranked]
-    shown = pair_map(run.table("map"), pairs, kind)
-    return area, shown.pair_ids[inside(shown.points, corners_of(area))].tolist()
+    points = run.table("map").query("kind == @kind").set_index("pair_id").loc[ranked, ["x", "y"]].to_numpy(dtype=float)
+    found = inside(np.rint((points + 1) / 2 * 65535), corners_of(area))
+    return area, ranked[found].tolist()
 
 
 def test_without_an_area_the_page_says_what_to_do_and_lists_nothing(runs_dir: Path) -> None:

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import pair_map
-from dashboard.pair_map import UNKNOWN, area_of, colours, corners_of, gathering, inside, label_names
-from dashboard.pair_map import pair_map as map_of_pairs
+from dashboard.pair_map import UNKNOWN, PairMap, area_of, colours, corners_of, gathering, inside, label_names
 from engine.pairs.packs import thumbnail_name
 
 
@@ -30,6 +29,12 @@ def placed(num_pairs: int, seed: int = 0) -> pd.DataFrame:
         x, y = generator.uniform(-1, 1, (2, num_pairs))
         parts.append(pd.DataFrame({"pair_id": ids, "kind": kind, "x": x, "y": y}))
     return pd.concat(parts)
+
+
+def map_of_pairs(table: pd.DataFrame, rows: pd.DataFrame, kind: str) -> PairMap:
+    own = table[table["kind"] == kind].set_index("pair_id").loc[rows.index, ["x", "y"]]
+    points = own.assign(place=np.arange(1, len(rows) + 1))
+    return pair_map.pair_map(points, lambda places: rows.iloc[[place - 1 for place in places]])
 
 
 def winding(point: np.ndarray, corners: np.ndarray) -> bool:
@@ -71,7 +76,7 @@ def test_points_are_looked_up_by_pair_and_hold_their_place_to_a_sixty_thousandth
     found = map_of_pairs(table, rows, "caption")
     own = table[table["kind"] == "caption"].set_index("pair_id").loc[rows.index, ["x", "y"]].to_numpy()
     np.testing.assert_allclose(found.points / 65_535 * 2 - 1, own, atol=2e-5)
-    assert found.pair_ids.tolist() == rows.index.tolist() and len(found.drawn) == 50
+    assert found.rows.index.tolist() == rows.index.tolist() and len(found.drawn) == 50
     assert not np.array_equal(found.points, map_of_pairs(table, rows, "image").points)
 
 
@@ -81,7 +86,14 @@ def test_a_large_map_draws_the_most_suspicious_and_some_of_the_others(monkeypatc
     found = map_of_pairs(placed(500), scores(500), "image")
     assert len(found.drawn) == 40 and found.drawn[:10].tolist() == list(range(10)) and found.drawn[10:].mean() > 150
     told = json.loads(zlib.decompress(b64decode(found.about)))
-    assert told["pair_ids"] == found.pair_ids[found.drawn].tolist() and len(found.points) == 500
+    assert told["pair_ids"] == [f"p{number}" for number in found.drawn] and len(found.points) == 500
+
+
+def test_pairs_without_a_point_are_in_no_area() -> None:
+    rows = scores(10)
+    points = pd.DataFrame({"place": [2, 5, 9], "x": [0.0, 0.5, -0.9], "y": 0.0})
+    found = pair_map.pair_map(points, lambda places: rows.iloc[[place - 1 for place in places]])
+    assert found.rows.index.tolist() == ["p1", "p4", "p8"] and found.places.tolist() == [2, 5, 9]
 
 
 def test_captions_under_the_pointer_are_cut_and_thumbnails_are_names_of_thumbnails() -> None:

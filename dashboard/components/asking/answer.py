@@ -63,7 +63,7 @@ def culprits(answer: Answer, run: RunFolder) -> None:
         one = _chosen_explanation(answer)
     with controls:
         side = _chosen_side(answer, _side_names(answer, one))
-    scores = cache.train_scores(run)
+    scores = cache.tables(run).scores_by_id([*one.pairs["pair_id"], *answer.nearest["pair_id"]])
     if side in NEAREST:
         rows, scale = _nearest_rows(answer, scores, side), cache.score_scale(run)
         st.markdown(f"The training pairs {NEAREST[side].lower()}. Bars: their influence on the validation loss.")
@@ -181,4 +181,4 @@ def _side_names(answer: Answer, one: Explanation) -> str:
 
 def _nearest_rows(answer: Answer, scores: pd.DataFrame, kind: str) -> pd.DataFrame:
     own = answer.nearest[answer.nearest["kind"] == kind].set_index("pair_id")[["similarity", "rank"]]
-    return own.join(scores.drop(columns="rank", errors="ignore"), how="inner").sort_values("rank")
+    return own.join(scores.drop(columns=["rank", "similarity"], errors="ignore"), how="inner").sort_values("rank")

@@ -27,7 +27,8 @@ EXAMPLE = "example"
 LABEL, CAPTION = "ask_label", "ask_caption"
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 PREVIEW_PIXELS = 480
-MOST_EXAMPLES, WRONG_EXAMPLES = 8, 5
+MOST_EXAMPLES, WRONG_EXAMPLES, MOST_TRIED = 8, 5, 200
+PLACE = ("images", "image", "thumbnail", "caption")
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,21 @@ def forget_picture() -> None:
 def _choose_example(run: RunFolder, pair_id: str) -> None:
     """Take a test picture, with what its pair says of it."""
     st.query_params[EXAMPLE] = pair_id
-    pair = cache.pairs(run).loc[pair_id]
+    pair = _pair(run, pair_id)
     queries = cache.table(run, "queries")
     classified = queries[(queries["kind"] == "classification") & (queries["pair_id"] == pair_id)]
     is_named = len(classified) > 0
     st.session_state[LABEL] = str(classified["true_label"].iloc[0]) if is_named else None
     st.session_state[CAPTION] = "" if is_named else str(pair["caption"])
+
+
+def _pair(run: RunFolder, pair_id: str) -> pd.Series:
+    """Where a pair's picture is, and its caption.
+
+    Raises:
+        KeyError: if the run has no such pair.
+    """
+    return cache.tables(run).pairs_by_id([pair_id], PLACE).loc[pair_id]
 
 
 def _chosen(data: bytes, example: str | None = None) -> Chosen:
@@ -115,7 +125,7 @@ def _chosen(data: bytes, example: str | None = None) -> Chosen:
 def _example(path: str, revision: str, pair_id: str) -> Chosen:
     """The picture of a held-out pair, read where the run's table says."""
     run = RunFolder(Path(path))
-    pair = cache.pairs(run).loc[pair_id]
+    pair = _pair(run, pair_id)
     check_place(run, pair["images"])
     return _chosen(picture_bytes(pair["images"], pair["image"]), pair_id)
 
@@ -124,13 +134,14 @@ def _example(path: str, revision: str, pair_id: str) -> Chosen:
 def _examples(path: str, revision: str) -> list[dict[str, Any]]:
     """Mistakes first, then pictures named right; only those whose files are at hand."""
     run = RunFolder(Path(path))
-    queries, pairs = cache.table(run, "queries"), cache.pairs(run)
+    queries = cache.table(run, "queries")
     kind = "classification" if (queries["kind"] == "classification").any() else "retrieval"
     queries = queries[queries["kind"] == kind].sort_values("confidence", ascending=False)
     queries = queries.assign(is_wrong=is_wrong(queries)).drop_duplicates(["true_label", "is_wrong"])
     wrong, right = queries[queries["is_wrong"]].head(WRONG_EXAMPLES), queries[~queries["is_wrong"]]
-    found = []
-    for row in pd.concat([wrong, right]).itertuples():
+    found, tried = [], pd.concat([wrong, right]).head(MOST_TRIED)
+    pairs = cache.tables(run).pairs_by_id(tried["pair_id"], PLACE)
+    for row in tried.itertuples():
         pair = pairs.loc[row.pair_id]
         try:
             check_place(run, pair["images"])

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import cache as kept
 from dashboard.components.browser_part import browser_part
-from dashboard.pair_map import Colours, PairMap, corners_of, label_names, packed, pair_map
+from dashboard.pair_map import Colours, PairMap, corners_of, label_names, map_of_run, packed
 from engine.runs import RunFolder
 
 HERE = Path(__file__).resolve().parent
@@ -25,13 +25,13 @@ def map_of(run: RunFolder, kind: str) -> PairMap:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _map_of(path: str, revision: str, kind: str) -> PairMap:
-    run = RunFolder(Path(path))
-    return pair_map(run.table("map"), kept.train_scores(run), kind)
+    return map_of_run(kept.tables(RunFolder(Path(path))), kind)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _names_of(path: str, revision: str, kind: str) -> list[dict[str, Any]]:
-    return label_names(_map_of(path, revision, kind).points, kept.train_scores(RunFolder(Path(path)))["label"])
+    shown = _map_of(path, revision, kind)
+    return label_names(shown.points[shown.drawn], shown.rows["label"])
 
 
 def map_plot(
@@ -48,7 +48,7 @@ def map_plot(
     Args:
         run: with a map.
         kind: image or caption.
-        coloured: of its pairs, in the order of the map.
+        coloured: of the pairs that are drawn, in the order of the map.
         area: the chosen one, as text; None for none.
         key: of the component.
         on_area: called before the page is drawn again with the text of the area that was chosen, "" for none.
@@ -68,7 +68,7 @@ def map_plot(
         key=key,
         data={
             "points": packed(shown.points[shown.drawn].astype("<u2").tobytes()),
-            "values": packed(coloured.values[shown.drawn].tobytes()),
+            "values": packed(coloured.values.tobytes()),
             "about": shown.about,
             "palette": coloured.palette,
             "legend": coloured.legend,
@@ -81,7 +81,7 @@ def map_plot(
         on_opened_change=lambda: None,
     )
     opened = getattr(found, "opened", None)
-    return opened if isinstance(opened, str) and opened in set(shown.pair_ids) else None
+    return opened if isinstance(opened, str) and opened in shown.rows.index else None
 
 
 @cache
