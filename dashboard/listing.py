@@ -7,7 +7,9 @@ which is unique. The last key of a page begins the next; a jump counts rows from
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -17,6 +19,7 @@ from dashboard.filters import KINDS, MARKS, MEASURES, Filters
 from dashboard.histograms import Histogram, histogram
 from dashboard.last_used import LastUsed
 from dashboard.run_tables import RunTables
+from engine.errors import EcifError
 from engine.ranked_table import quoted
 
 SORTS = {
@@ -99,6 +102,7 @@ class Listing:
         self.columns = frozenset(tables.columns("ranked"))
         self._counts, self._pages = LastUsed(LISTS_KEPT), LastUsed(PAGES_KEPT)
         self._ends, self._facts = LastUsed(LISTS_KEPT), LastUsed(LISTS_KEPT)
+        self._ahead = ThreadPoolExecutor(1, "read-ahead")
 
     @property
     def has_signals(self) -> bool:
@@ -142,6 +146,11 @@ class Listing:
     def page(self, listed: Listed, number: int) -> Page:
         """One page of the list, 1, 2, …; pairs without the value they are sorted by come last."""
         return self._pages.made((listed, number), lambda: self._page(listed, number))
+
+    def read_ahead(self, listed: Listed, number: int) -> None:
+        """Begin to read a page that will probably be asked for next, behind the back of who asks for this one."""
+        if 0 < number <= -(-self.count(listed) // PAGE_SIZE):
+            self._ahead.submit(self._read_quietly, listed, number)
 
     def ids(self, listed: Listed) -> Iterator[list[str]]:
         """All pair_ids of the list in order, in batches."""
@@ -219,23 +228,22 @@ class Listing:
         """The rows of `ranked` that a list holds."""
         return condition(listed.filters, listed.decided)
 
+    def _read_quietly(self, listed: Listed, number: int) -> None:
+        with contextlib.suppress(EcifError):  # who asks for it is told
+            self.page(listed, number)
+
     def _page(self, listed: Listed, number: int) -> Page:
         keys = self._keys(listed, number)
-        shown, behind = keys.head(PAGE_SIZE), keys.iloc[PAGE_SIZE:]
         names = ", ".join(quoted(one) for one in TILE_COLUMNS if one in self.columns)
         rows = self.tables.rows(
             f"SELECT place, {names} FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[]))",  # noqa: S608
-            [shown["place"].tolist()],
-        ).set_index("place").loc[shown["place"]]  # fmt: skip
-        rank = shown["rank"].to_numpy() if listed.sort == "learned" else rows["suspicion_rank"]
-        ahead = self.tables.rows(
-            "SELECT place, thumbnail FROM ranked WHERE place IN (SELECT unnest(?::BIGINT[]))",
-            [behind["place"].tolist()],
-        ).set_index("place")["thumbnail"]  # fmt: skip
-        return Page(
-            rows.assign(rank=rank).set_index("pair_id", drop=False),
-            tuple(str(name) for name in ahead.loc[behind["place"]] if isinstance(name, str)),
-        )
+            [keys["place"].tolist()],
+        ).set_index("place")  # fmt: skip
+        rows = rows.loc[keys["place"]]
+        rank = keys["rank"].to_numpy() if listed.sort == "learned" else rows["suspicion_rank"]
+        rows = rows.assign(rank=rank).set_index("pair_id", drop=False)
+        behind = rows["thumbnail"].iloc[PAGE_SIZE:]
+        return Page(rows.head(PAGE_SIZE), tuple(name for name in behind if isinstance(name, str)))
 
     def _keys(self, listed: Listed, number: int) -> pd.DataFrame:
         """Keys of the pairs of a page and of the one behind it: value, place, and rank if that was learned."""

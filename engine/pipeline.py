@@ -150,7 +150,7 @@ def _read_pairs(folder: RunFolder, report: Report) -> None:
     write_table(folder.path / "rejects.parquet", found.rejects)
     folder.update_record(counts={**counts, "rejects": len(found.rejects)})
     add_notes(folder, found.notes)
-    odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
+    odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"].cat.codes)
     with finished_as(folder.path / "pairs.parquet") as part:
         write_pairs(part, found.pairs, odd)
         remember(part)  # before the table gets its name: a run killed in between would never be known

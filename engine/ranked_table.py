@@ -29,7 +29,9 @@ TEXT_COLUMNS = ("label", "reason", "suggested_caption")
 ROWS_PER_GROUP = 20_480
 MEMORY = "1GB"
 MOST_THREADS = 4
-DISK_IS_FULL = ("No space left on device", "max_temp_directory_size")
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+REFUSALS = (*((number, os.strerror(number)) for number in DISK), (errno.ENOSPC, "max_temp_directory_size"))
+"""the system's numbers of what a disk refuses, and how DuckDB words it"""
 
 
 def write_ranked(run: RunFolder, report: Callable[[int, int], None] = lambda done, total: None) -> None:
@@ -51,13 +53,12 @@ def write_ranked(run: RunFolder, report: Callable[[int, int], None] = lambda don
             with duckdb.connect(":memory:", config=settings) as connection:
                 connection.create_function("casefold", _casefolded, ["VARCHAR"], "VARCHAR", type="arrow")
                 connection.execute(_copy(run, part))
-        except duckdb.OutOfMemoryException as error:
-            if any(words in str(error) for words in DISK_IS_FULL):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-            raise MemoryError(str(error)) from error
         except duckdb.Error as error:
-            if any(words in str(error) for words in DISK_IS_FULL):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            refused = next((number for number, words in REFUSALS if words in str(error)), None)
+            if refused is not None:
+                raise OSError(refused, os.strerror(refused)) from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise MemoryError(str(error)) from error
             raise RunFolderDamaged(
                 "readable tables of pairs, signals and scores",
                 f"{run.path} ({error})",

@@ -33,7 +33,7 @@ from engine.signals.suggestions import suggested_captions
 from engine.signals import suggestions
 import engine.signals.health
 
-num_pairs, dim, folder = 60_000, 512, Path(sys.argv[1])
+num_pairs, dim, folder = 100_000, 256, Path(sys.argv[1])
 heads = Heads(identity_head(dim), identity_head(dim), torch.tensor(2.6))
 image, text = (mapped(folder / f"{name}.npy", torch.device("cpu"), torch.float32) for name in ("image", "text"))
 order = torch.randperm(num_pairs, generator=torch.Generator().manual_seed(0))
@@ -41,7 +41,7 @@ image, text = chosen(image, order), chosen(text, order)
 whole = HeadsFeatureMap(heads, text, image)
 batches = BatchSegmentation(tuple(np.arange(num_pairs).reshape(-1, 125)), num_pairs)
 direction = torch.ones(1, 2 * dim * dim)
-nobody = BatchSegmentation(batches.batches[:2], num_pairs)
+few, some = (BatchSegmentation(batches.batches[:number], num_pairs) for number in (2, 60))  # of all pairs
 suggestions.MOST_CANDIDATES = 500
 engine.signals.health.MOST_COMPARED = 500  # what two of these are apart is held, however many pairs there are
 
@@ -58,11 +58,11 @@ def limit(bytes_more):
     resource.setrlimit(resource.RLIMIT_DATA, (int(used.split()[1]) * 1024 + bytes_more,) * 2)
 
 
-everything(nobody)  # what libraries keep for themselves is taken before
+everything(few)  # what libraries keep for themselves is taken before
 rows = [UnitRows(whole, kind, num_pairs) for kind in ("image", "text")]
 health(*(UnitRows(whole, kind, 20_000) for kind in ("image", "text")))
 limit(int(sys.argv[2]) * 2**20)
-everything(batches)
+everything(some)
 health(*rows)
 suggested_captions(*rows, [f"caption {n}" for n in range(num_pairs)])
 near_copies(image, 0.98)
@@ -84,9 +84,9 @@ except RuntimeError:
 def test_no_step_holds_all_features(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     for name in ("image", "text"):
-        np.save(tmp_path / f"{name}.npy", generator.normal(size=(60_000, 512)).astype(np.float32))
+        np.save(tmp_path / f"{name}.npy", generator.standard_normal((100_000, 256), np.float32))
     found = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path), "110"], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", SCRIPT, str(tmp_path), "90"], capture_output=True, text=True, check=False,
         env={"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1", "PATH": ""},
     )  # fmt: skip
     assert found.stdout.strip() == "a copy of all would not have fitted", found.stderr[-2000:]

@@ -35,6 +35,8 @@ def pair_list(run: RunFolder, pairs: Sequence[str] | Listed, *, key: str, ranks:
     num_pages = -(-count // PAGE_SIZE)
     number = address.give_page(PAGE, num_pages)
     page = listing.page(pairs, number) if isinstance(pairs, Listed) else _given(run, pairs, number, ranks)
+    if isinstance(pairs, Listed):
+        listing.read_ahead(pairs, number + 1)
     shown, gallery_key = page.rows, f"{key}_gallery"
     decisions = cache.standing(shown.index)
     selected = [pair_id for pair_id in selected_pairs(gallery_key) if pair_id in shown.index]

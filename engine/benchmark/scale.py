@@ -28,6 +28,8 @@ from engine.runs import RunFolder, list_runs, write_json
 MEMORY_BYTES = 8 * 2**30
 SAMPLED_EVERY_SECONDS = 0.2
 LINES_OF_ERROR = 3
+LACKING = ("memory", "new thread")
+"""words of a process that got none"""
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,9 @@ def _watched(command: list[str], runs: Path, memory_bytes: int) -> dict[str, Ste
         if process.returncode:
             said.seek(0)
             words = "".join(said.readlines()[-LINES_OF_ERROR:]).strip()
-            if "memory" in words:
+            if any(sign in words for sign in LACKING):
                 raise OutOfMemory(
-                    f"a run within {memory_bytes / 2**30:.0f} GiB", words, "See what its last step holds."
+                    f"a run within {memory_bytes / 2**30:.3g} GiB of memory", words, "See what its last step holds."
                 )
             raise EcifError("a finished run", words or f"exit code {process.returncode}", "Do it again: it resumes.")
     return watch.steps

@@ -3,6 +3,11 @@
 Heads are fitted to all pairs whatever their number, for that takes one pass over the features. Whom a pair competes
 with, and which pairs are near it, is looked up in its block only: so time grows with the pairs, memory not at all, and
 blocks of one round can be worked on anywhere. Pictures are dealt at random, all pairs of a picture into one block.
+
+Measured on 5,999 pairs of Flickr8k, one seed, AUROC of suspicion: with 10 % of the captions shuffled .973 as a whole,
+.974 in three blocks (LEMoN alone .949 and .946); with 30 % exchanged for a near one .782 as a whole, .776 in three
+blocks and .765 in six: only near misses need many pairs to be compared with. With 1,024 references instead of 4,096
+.973 and .782.
 """
 
 from __future__ import annotations

@@ -62,13 +62,12 @@ def _moved_attention(
     """Attention and its derivative from queries, keys and values with theirs; None stands still."""
     (q, dq), (k, dk), (v, dv) = parts
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    scaled = site.keep("scaled query", lambda: (scale * q).contiguous())
+    scaled = scale * q
     shares = site.keep("shares", lambda: _shares(scaled, k, attn_mask, is_causal))
-    v = site.keep("values read", v.contiguous)
     out = site.keep("value", lambda: shares @ v)
     moved = None
     if dq is not None:
-        moved = dq @ site.keep("scaled key", lambda: (scale * k).contiguous()).transpose(-2, -1)
+        moved = (scale * dq) @ k.transpose(-2, -1)
     if dk is not None:
         by_key = scaled @ dk.transpose(-2, -1)
         moved = by_key if moved is None else moved.add_(by_key)

@@ -125,7 +125,7 @@ def _layer_norm(
 
 def _gelu(now: _Pass, own: Callable[..., Tensor], site: Site, input: Tensor, *, approximate: str = "none") -> Tensor:
     x, dx = _unpacked(input)
-    value = site.keep("value", lambda: own(x, approximate=approximate))
+    value = own(x, approximate=approximate)  # not kept: it is wide, and cheap to compute again
     return _joined(value, None if dx is None else torch.ops.aten.gelu_backward(dx, x, approximate=approximate))
 
 

@@ -1,7 +1,8 @@
 """What one pass through a tower has computed, kept for the passes of further directions at the same θ.
 
 A derivative along a direction needs every layer's values, and they are the same for all directions. So the first pass
-notes the dear ones, layer by layer in the order of the calls, and the others read them.
+notes the dear ones, layer by layer in the order of the calls, and the others read them. A tape holds about as much per
+pair as the graph of a reverse pass.
 """
 
 from __future__ import annotations

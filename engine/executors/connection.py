@@ -52,10 +52,10 @@ def connected(address: str | None, num_workers: int | None, device: str) -> Shar
         ConfigError: if the address is none, or the cluster lacks the device.
         ClusterError: if the cluster cannot be reached.
     """
-    import ray
-
     if address is not None:
         _check_reached(address)
+    import ray
+
     own = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     if address is None and num_workers:
         own["num_cpus"] = max(num_workers, os.cpu_count() or 1)

@@ -16,7 +16,7 @@ from typing import Any
 import ray
 import torch
 from ray.actor import ActorHandle
-from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
+from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 from torch import Tensor
 
 from engine.errors import ClusterError
@@ -69,7 +69,8 @@ class RayExecutor:
         self._address, self._num_workers, self._device = address, num_workers, device
         self._share: Share | None = None
         self._idle: list[ActorHandle] = []
-        self._starting: dict[Any, ActorHandle] = {}
+        self._coming: dict[Any, ActorHandle] = {}
+        """calls after which a worker is idle: starts, and parts that nobody awaits any more"""
         self._failed_starts = 0
 
     def passes(self, subject: Subject, device: torch.device) -> RayPasses:
@@ -100,33 +101,34 @@ class RayExecutor:
                         worker, part = running.pop(call)
                         try:
                             done[part] = ray.get(call)
-                            self._idle.append(worker)
                         except LOST as error:
                             _check_repeats(repeats, part, error)
                             waiting.appendleft(part)
-                        except RayTaskError as error:
-                            raise (error.cause or error) from None
+                            continue
+                        except RayError as error:
+                            self._idle.append(worker)
+                            raise _of_the_work(error) from error
+                        self._idle.append(worker)
                 yield done.pop(number)
         finally:
-            for worker, _ in running.values():  # after an error: they may be at it for hours
-                ray.kill(worker)
+            self._coming |= {call: worker for call, (worker, _) in running.items()}  # after an error
 
     def close(self) -> None:
         """End the workers, and the cluster if it is this machine's own."""
         if self._share is not None:
             ray.shutdown()
-            self._share, self._idle, self._starting = None, [], {}
+            self._share, self._idle, self._coming = None, [], {}
 
     def _start_workers(self, num_running: int) -> None:
         share = self._share
-        for _ in range(share.num_workers - len(self._idle) - len(self._starting) - num_running):
+        for _ in range(share.num_workers - len(self._idle) - len(self._coming) - num_running):
             actor = ray.remote(num_cpus=share.num_cpus, num_gpus=share.num_gpus, max_restarts=0)(Worker)
             worker = actor.remote(share.num_cpus)
-            self._starting[worker.ready.remote()] = worker
+            self._coming[worker.ready.remote()] = worker
 
     def _next_calls(self, running: dict[Any, Any]) -> list[Any]:
         """Wait for anything to end; workers that have started become idle, ended calls are returned."""
-        calls = [*running, *self._starting]
+        calls = [*running, *self._coming]
         ended, _ = ray.wait(calls, num_returns=1, timeout=PATIENCE_SECONDS)
         if not ended and not running:
             raise ClusterError(
@@ -134,22 +136,37 @@ class RayExecutor:
                 f"none within {PATIENCE_SECONDS} seconds",
                 "See `ray status`: others may hold the GPUs or cores. The same command goes on where this one stopped.",
             )
-        for call in [one for one in ended if one in self._starting]:
-            worker = self._starting.pop(call)
+        for call in [one for one in ended if one in self._coming]:
+            worker = self._coming.pop(call)
             try:
                 ray.get(call)
+            except RayTaskError:
+                self._idle.append(worker)  # an error in a part that nobody awaits
             except LOST as error:
                 self._failed_starts += 1
                 if self._failed_starts > MOST_REPEATS:
-                    raise ClusterError(
-                        "workers that start on the Ray cluster",
-                        f"{self._failed_starts} that did not ({error})",
-                        "Install the same version of this package on every node.",
-                    ) from error
+                    raise _unlike(error) from error
             else:
                 self._failed_starts = 0
                 self._idle.append(worker)
         return [one for one in ended if one in running]
+
+
+def _of_the_work(error: RayError) -> BaseException:
+    """What the work itself raised; a sentence where a worker did not understand what it was sent."""
+    if isinstance(error, RayTaskError):
+        return error.cause or error
+    return _unlike(error)
+
+
+def _unlike(error: Exception) -> ClusterError:
+    """Of a process that cannot read what this one sends: the first line that says why is the last of Ray's."""
+    words = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return ClusterError(
+        "workers of the Ray cluster that start and understand what they are sent",
+        f"'{words[-1]}'",
+        "Install the same version of this package on every node.",
+    )
 
 
 def _check_repeats(repeats: Counter, part: int, error: Exception) -> None:

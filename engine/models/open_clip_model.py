@@ -16,6 +16,7 @@ from engine.errors import ModelError
 from engine.models.checkpoints import PICKLES, check_folder, first_line
 from engine.models.interface import Heads, check_heads_can_be_held, identity_head
 from engine.models.precision import autocast, weights_dtype
+from engine.models.transfer import to_device
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -98,7 +99,8 @@ class OpenClipDualEncoder:
 
     def prepare_images(self, images: list[Image.Image]) -> Tensor:
         """Pixel tensor `[images, channels, height, width]`."""
-        return torch.stack([self._preprocess(image) for image in images]).to(self._device, weights_dtype(self._dtype))
+        pixels = torch.stack([self._preprocess(image) for image in images])
+        return to_device(pixels, self._device, weights_dtype(self._dtype))
 
     def prepare_texts(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
         """Token tensor under "text", and how many texts were longer than the tower reads and were cut."""
@@ -106,7 +108,7 @@ class OpenClipDualEncoder:
         # A text that fills the context may have been cut: only those are tokenized again, with room for more, to know.
         full = [text for text, last in zip(texts, tokens[:, -1].tolist(), strict=True) if last != self._padding]
         longer = self._tokenize(full, context_length=self.max_tokens + 1)[:, -1] if full else tokens[:0, -1]
-        return {"text": tokens.to(self._device)}, int((longer != self._padding).sum())
+        return {"text": to_device(tokens, self._device)}, int((longer != self._padding).sum())
 
     def penultimate_images(self, pixels: Tensor) -> Tensor:
         """What the image projection reads, `[images, image_dim]`."""

@@ -16,6 +16,7 @@ from engine.errors import ModelError
 from engine.models.checkpoints import check_folder, check_keys, first_line
 from engine.models.interface import Heads, check_heads_can_be_held, identity_head
 from engine.models.precision import autocast, weights_dtype
+from engine.models.transfer import to_device
 
 PROJECTIONS = {"image": "visual_projection", "text": "text_projection"}
 LOGITS_AGREE = 0.01
@@ -81,9 +82,8 @@ class TransformersDualEncoder:
 
     def prepare_images(self, images: list[Image.Image]) -> Tensor:
         """Pixel tensor `[images, channels, height, width]`."""
-        return self._images(images=images, return_tensors="pt")["pixel_values"].to(
-            self._device, weights_dtype(self._dtype)
-        )
+        pixels = self._images(images=images, return_tensors="pt")["pixel_values"]
+        return to_device(pixels, self._device, weights_dtype(self._dtype))
 
     def prepare_texts(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
         """Token tensors, and how many texts were longer than the tower reads and were cut."""
@@ -101,7 +101,7 @@ class TransformersDualEncoder:
         again = {"truncation": True, "max_length": limit + 1}  # one more token is enough to know, whatever the length
         lengths = self._tokenizer([texts[i] for i in full], **again)["input_ids"] if full else []
         names = ("input_ids",) if self._is_siglip else ("input_ids", "attention_mask")
-        return {n: tokens[n].to(self._device) for n in names}, sum(len(ids) > limit for ids in lengths)
+        return {n: to_device(tokens[n], self._device) for n in names}, sum(len(ids) > limit for ids in lengths)
 
     def penultimate_images(self, pixels: Tensor) -> Tensor:
         """What the image projection reads, `[images, image_dim]`."""

@@ -88,7 +88,7 @@ def check_pairs(
         _write_rejects(found.rejects, Path(rejects_csv))
     some = np.linspace(0, len(found.pairs) - 1, min(NUM_EXAMPLES, len(found.pairs)))
     shown = found.pairs.iloc[some.round().astype(int)]
-    odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"])
+    odd = caption_oddities(found.pairs["caption"], found.pairs["content_hash"].cat.codes)
     odd = odd[odd["oddity"] > 0].sort_values("oddity", ascending=False, kind="stable")
     odd["caption"] = found.pairs["caption"].iloc[odd.index].to_numpy()
     oddest = odd.drop_duplicates("caption").head(NUM_EXAMPLES)

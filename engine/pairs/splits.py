@@ -222,15 +222,20 @@ def _hold_out(pairs: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _leaks(pairs: pd.DataFrame) -> list[str]:
-    is_train, pairs = pairs["split"] == "train", pairs[["content_hash", "caption"]]
-    train, held_out = pairs[is_train], pairs[~is_train]
-    same_image = held_out["content_hash"].isin(train["content_hash"])
-    if not same_image.any():
+    is_train, images = (pairs["split"] == "train").to_numpy(), pairs["content_hash"].cat.codes.to_numpy()
+    in_train, in_others = (
+        np.bincount(images[which], minlength=images.max(initial=0) + 1) > 0 for which in (is_train, ~is_train)
+    )
+    is_in_both = (in_train & in_others)[images]
+    if not is_in_both.any():
         return []
-    train = train[train["content_hash"].isin(held_out["content_hash"])]
-    known = set(zip(train["content_hash"], train["caption"], strict=True))
-    copies = sum(one in known for one in zip(held_out["content_hash"], held_out["caption"], strict=True))
+    train, held_out = (
+        list(zip(images[which], pairs["caption"][which], strict=True))
+        for which in (is_in_both & is_train, is_in_both & ~is_train)
+    )
+    known = set(train)
+    copies = sum(one in known for one in held_out)
     return [
-        f"{int(same_image.sum())} validation or test pairs show an image that is a training image too "
+        f"{len(held_out)} validation or test pairs show an image that is a training image too "
         f"({copies} with the same caption): the results on them look better than they are."
     ]

@@ -1,5 +1,7 @@
 """Given features of any size, and what a run on them takes."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from engine.benchmark import synthetic
-from engine.benchmark.scale import StepCost, as_table, measure_scale
+from engine.benchmark.scale import Scale, StepCost, as_table, measure_scale
 from engine.benchmark.synthetic import planted, write_synthetic
+from engine.cli import main
 from engine.errors import OutOfMemory
+from engine.runs import write_json
 
 QUICK = ("--segmentations", "1", "--sketches", "2", "--trace-queries", "0", "--detection-seeds", "1",
          "--cleaning-rounds", "1", "--folds", "2", "--curvature", "identity", "--device", "cpu")  # fmt: skip
@@ -56,6 +60,17 @@ def test_planted_wrong_pairs_carry_the_caption_of_another_pair_and_can_be_found(
     np.save(tmp_path / "img_emb" / "img_emb_0.npy", changed + 1)
     write_synthetic(tmp_path, 4000, wrong_share=0.2)  # what is there is kept
     assert (arrays(tmp_path)["img_emb"] == changed + 1).all()
+
+
+def test_the_command_prints_and_writes_what_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    kept = Scale(5000, 16, {"pairs": StepCost(2.0, 1.5, 2**27), "map": StepCost(9.0, 8.0, 2**28)}, 0.912, 320_000)
+    write_json(tmp_path / "scale-5000.json", asdict(kept))
+    given = ["--sizes", "5000", "--folder", str(tmp_path), "--out", str(tmp_path / "out.json")]
+    assert main(["benchmark", "scale", *given]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "AUROC of 0.912" in said and "1.9" in said and "256" in said
+    assert json.loads((tmp_path / "out.json").read_text())["scale"] == [asdict(kept)]
+    assert main(["benchmark", "scale", "--sizes", "500", "--folder", str(tmp_path)]) != 0
 
 
 @pytest.mark.alone

@@ -45,7 +45,7 @@ def test_operations_are_those_that_the_pass_does(found: Throughput) -> None:
     assert 1.0 <= plain / (text + image) < 1.1
     assert 2.5 < passes["all", "gradient of the loss"] / plain < 4.5
     assert passes["heads", "scores, 1 query"] < 0.1 * plain
-    assert passes["lora", "scores, 8 queries"] > 7 * passes["lora", "scores, 1 query"]
+    assert 2 < passes["lora", "scores, 8 queries"] / passes["lora", "scores, 1 query"] <= 8
 
 
 def test_the_markdown_holds_every_pass_and_sizes_can_be_made_of_the_file(found: Throughput) -> None:

@@ -33,14 +33,14 @@ class Nursery:
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
-        """End it; no dashboard ends with it."""
+        """End it, and every dashboard that still runs."""
         self._process.stdin.close()
         self._process.wait(60)
         self._process.stdout.close()
 
 
 def stop(pid: int, seconds: float = 60) -> None:
-    """Ask a dashboard to end as Ctrl+C's big sister does, and wait until it has."""
+    """Ask a dashboard to end, and wait until it has."""
     os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + seconds
     while Path(f"/proc/{pid}").exists():
@@ -74,11 +74,16 @@ def _serve() -> None:
     import streamlit.web.cli  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody else waits for them, and none may stay a zombie
+    started = []
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
             _become_a_dashboard(json.loads(line))
+        started.append(pid)
         print(pid, flush=True)
+    for pid in started:  # the tests have ended, perhaps killed: what they left behind must not stay
+        if Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[3] == str(os.getpid()):
+            os.kill(pid, signal.SIGTERM)
 
 
 if __name__ == "__main__":

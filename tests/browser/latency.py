@@ -56,14 +56,17 @@ null  // what a script ends with is called if it is a function
 
 @dataclass(frozen=True)
 class Latency:
-    """What was measured over one run; seconds, bytes."""
+    """What was measured over one run; seconds, bytes. Processor seconds are the server's, whatever else runs."""
 
     num_pairs: int
     first_page_of_all: float
     """on a server that just started"""
     first_page: float
+    first_page_processor: float
     next_page: float
+    next_page_processor: float
     filtered: float
+    filtered_processor: float
     memory: int
     """of the server after all of it"""
     growth: int
@@ -113,18 +116,24 @@ def measure(browser, runs: Path, num_pairs: int, turns: int) -> Latency:
     process, url = serve(runs)
     server, page = psutil.Process(process.pid), browser.new_page(viewport=WINDOW)
     page.set_default_timeout(300_000)
+    memory: list[int] = []
     try:
-        opened = [open_gallery(page, url) for _ in range(4)]
-        filtered = filter_seconds(page, WORDS)
+        just_started = open_gallery(page, url)
+        opened, opened_processor = _with_processor(server, lambda: [open_gallery(page, url) for _ in range(3)])
+        filtered, filtered_processor = _with_processor(server, lambda: filter_seconds(page, WORDS))
         open_gallery(page, url)
-        memory = []
-        turned, _ = turn_pages(page, turns, lambda turn: memory.append(server.memory_info().rss))
+        turned, turned_processor = _with_processor(
+            server, lambda: turn_pages(page, turns, lambda turn: memory.append(server.memory_info().rss))[0]
+        )
         return Latency(
             num_pairs,
-            opened[0],
-            median(opened[1:]),
+            just_started,
+            median(opened),
+            opened_processor,
             median(turned),
+            turned_processor,
             median(filtered),
+            filtered_processor,
             memory[-1],
             memory[-1] - memory[turns // 10],
         )
@@ -133,6 +142,13 @@ def measure(browser, runs: Path, num_pairs: int, turns: int) -> Latency:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         process.stdout.close()
+
+
+def _with_processor(server: psutil.Process, act: Callable[[], list[float]]) -> tuple[list[float], float]:
+    """What `act` measured, and the processor seconds of the server for each of it."""
+    before = sum(server.cpu_times()[:2])
+    found = act()
+    return found, (sum(server.cpu_times()[:2]) - before) / len(found)
 
 
 def main() -> None:
@@ -156,14 +172,18 @@ def main() -> None:
             print(f"measuring {number:,} pairs", file=sys.stderr)
             found.append(measure(browser, runs, number, options.turns))
         browser.close()
+    print("In brackets: the server's processor time for it, which other programs on the machine do not change.\n")
     print("| pairs | first page, server just started | first page | next page | filter | server | page turns added |")
     print("|---:|---:|---:|---:|---:|---:|---:|")
     for one in found:
-        print(
-            f"| {one.num_pairs:,} | {one.first_page_of_all:.2f} s | {one.first_page:.2f} s | "
-            f"{one.next_page * 1000:.0f} ms | {one.filtered * 1000:.0f} ms | {one.memory / 1e6:.0f} MB | "
-            f"{one.growth / 1e6:.0f} MB |"
+        parts = (
+            (one.first_page, one.first_page_processor),
+            (one.next_page, one.next_page_processor),
+            (one.filtered, one.filtered_processor),
         )
+        words = " | ".join(f"{all_of_it:.2f} s ({own:.2f} s)" for all_of_it, own in parts)
+        sizes = f"{one.memory / 1e6:.0f} MB | {one.growth / 1e6:.0f} MB"
+        print(f"| {one.num_pairs:,} | {one.first_page_of_all:.2f} s | {words} | {sizes} |")
     if options.out:
         options.out.write_text(json.dumps([asdict(one) for one in found], indent=2))
 

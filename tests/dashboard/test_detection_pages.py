@@ -7,6 +7,7 @@ import pytest
 from pages import button, listed_on, open_page, words_on
 from streamlit.testing.v1 import AppTest
 
+from dashboard import cache
 from dashboard.findings import depth_worth_looking, precision_by_depth
 from dashboard.state import account_name
 from engine.learning import advise
@@ -236,3 +237,23 @@ def test_a_blind_check_that_has_no_pairs_left_says_so(runs_dir: Path, sample_run
     button(app, "Start a check with 20 cards").click().run()
     assert not app.exception
     assert "not enough undecided pairs" in "".join(str(one.value) for one in app.warning)
+
+
+def test_with_more_pairs_than_it_can_learn_about_the_most_suspicious_are_learned_and_the_rest_follow(
+    runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "LEARN_AMONG", 200)
+    run = RunFolder(runs_dir / sample_run.run_id)
+    ranked = run.table("ranked")
+    decide(runs_dir, dict.fromkeys(ranked["pair_id"][:30:2], "keep"))
+    app = open_page("suspicious", sort="learned", show="all")
+    assert not app.exception and not app.error
+    listed = listed_on(app, run)
+    assert set(listed[:200]) == set(ranked["pair_id"][:200]) and listed[:200] != ranked["pair_id"][:200].tolist()
+    assert listed[200:] == ranked["pair_id"][200:].tolist()
+    said = f"Learned from, and said of, the 200 most suspicious pairs. The other {len(ranked) - 200:,} follow"
+    assert said in words_on(app)
+    app = open_page("suspicious", look="Look at next")
+    assert not app.exception and said in words_on(app)
+    assert set(batch_of(app)) < set(ranked["pair_id"][:200])
+    assert f"{ranked['p_wrong'][200:].sum():,.0f} of them are estimated" in words_on(app)

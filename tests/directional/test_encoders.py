@@ -1,6 +1,7 @@
 """Scores through full encoders against autograd on L(B) − L(B without n), in the model's own parameters."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from engine.batches import BatchSegmentation
 from engine.config import RunConfig
 from engine.contrastive import LOSSES
 from engine.curvature import GaussNewton
+from engine.directional import rules
 from engine.directional.derivatives import WAYS
 from engine.errors import ConfigError, ModelError
 from engine.influence.leave_out import without_group
@@ -149,6 +151,19 @@ def test_the_chunk_bounds_memory_and_changes_no_gradient_tangent_or_curvature_pr
     for small, large in zip(*found, strict=True):
         torch.testing.assert_close(small, large, rtol=1e-10, atol=1e-12)
         assert large.abs().max() > 1e-3
+
+
+def test_directions_asked_together_share_one_pass_for_the_values(folder: Path, monkeypatch) -> None:
+    source, pairs = source_of(config_of(folder, "open_clip", "lora", chunk_size=9), folder), torch.arange(9)
+    directions = torch.randn(3, len(source.theta), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    values: list[None] = []
+    real = rules.LowRankLinear.apply
+    monkeypatch.setattr(rules, "LowRankLinear", SimpleNamespace(apply=lambda *a: (values.append(None), real(*a))[1]))
+    alone = torch.cat([source.pairs(pairs).tangents(pairs, pairs, one[None]).image for one in directions])
+    apart, values[:] = len(values), []
+    together = source.pairs(pairs).tangents(pairs, pairs, directions).image
+    assert apart == 3 * len(values) > 0
+    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-13)
 
 
 def test_central_differences_agree_with_forward_mode(folder: Path) -> None:
