@@ -80,11 +80,8 @@ def test_the_order_of_the_tables_changes_nothing_even_with_ties() -> None:
 def a_run(folder: Path, **columns: list) -> RunTables:
     """The tables of a run that has nothing but a ranked table."""
     folder.mkdir()
-    values = {name: pd.Series(dtype=float) for name in COLUMNS["ranked"]} | columns
+    values = {name: "" if name in TEXTS else np.nan for name in COLUMNS["ranked"]} | columns
     table = pd.DataFrame(values).assign(place=range(1, 1 + len(columns["pair_id"])))
-    for name in TEXTS:
-        if name in table:
-            table[name] = table[name].astype("str")
     write_table(folder / "ranked.parquet", table)
     return RunTables.open(RunFolder(folder))
 
