@@ -63,8 +63,7 @@ def write_features(
 
     Pairs are embedded shard by shard, and each finished shard is kept: called again with the folder that a killed
     process left, this goes on after it, with the same features. Memory does not grow with the number of pairs. The
-    encoders are not compiled (`torch.compile`): pictures and captions are prepared by the processor, which is what a
-    fast GPU waits for.
+    encoders are not compiled (`torch.compile`): whether that pays on a GPU has not been measured.
 
     Args:
         folder: where to write; made here.

