@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from dashboard.conditions import Condition, condition, kind_condition
-from dashboard.filters import KINDS, MARKS, MEASURES, Filters
+from dashboard.filters import KINDS, MARKS, MEASURES, SCORES, Filters
 from dashboard.histograms import Histogram, histogram
 from dashboard.last_used import LastUsed
 from dashboard.run_tables import RunTables
@@ -214,6 +214,10 @@ class Listing:
         """The measures that the run has, one per wording."""
         first = {words[0]: column for column, words in reversed(MEASURES.items()) if column in self.columns}
         return [column for column in MEASURES if first.get(MEASURES[column][0]) == column]
+
+    def score_columns(self) -> list[str]:
+        """Those of the measures that are scores; the others are signals behind the suspicion."""
+        return [column for column in self.measures() if column in SCORES]
 
     def marks(self) -> list[str]:
         """The marks that the run can tell."""

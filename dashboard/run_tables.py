@@ -24,7 +24,7 @@ from engine.runs import COLUMNS, TABLES, RunFolder
 
 MEMORY = "1GB"
 ROWS_PER_BATCH = 50_000
-MOST_KEPT = 32
+MOST_KEPT = 64
 NUMBER_OF = {"ranked": "place", "pairs": "pair_index"}
 """the number that names a row as well as its pair_id"""
 NUMBER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT",

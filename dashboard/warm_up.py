@@ -31,3 +31,5 @@ def _load() -> None:
         if run is not None:
             first_page(run)
             cache.score_scale(run)
+            for column in cache.listing(run).score_columns():  # of the closed panel of filters: last
+                cache.listing(run).histogram(column)

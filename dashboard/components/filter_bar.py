@@ -106,9 +106,7 @@ def _brushes(run: RunFolder, filters: Filters) -> None:
 
     of_signals = [column for column in listing.measures() if column not in SCORES]
     st.caption("Drag over a histogram to choose a range, double-click to clear it, or move its handles by the arrows.")
-    brushes(
-        drawn([column for column in listing.measures() if column in SCORES]), key="score_brushes", on_ranges=_narrow
-    )
+    brushes(drawn(listing.score_columns()), key="score_brushes", on_ranges=_narrow)
     if of_signals and st.toggle(
         f"Also the {len(of_signals)} signals behind the suspicion", any(column in bounds for column in of_signals),
         key="signals_shown",

@@ -49,7 +49,7 @@ def one_run(run: RunFolder) -> None:
         if can_go_on and st.button("Go on", key=f"resume_{run.run_id}", icon=":material/play_arrow:"):
             jobs.start(dataclasses.replace(run.config, out=str(root)))
             st.rerun()
-        if run.has_table("scores") and run.has_table("queries"):
+        if run.has_table("ranked") and run.has_table("queries"):
             st.page_link("views/overview.py", label="Open", icon=":material/open_in_new:",
                          query_params={Key.RUN.value: run.run_id})  # fmt: skip
     if state in ("failed", "stopped"):

@@ -138,11 +138,12 @@ def test_what_the_model_gives_is_what_the_towers_give(kind: str, tier: str, fold
     assert found.image.std(0).max() > 0.01
 
 
-def test_the_chunk_bounds_memory_and_changes_no_gradient_tangent_or_curvature_product(folder: Path) -> None:
+@pytest.mark.parametrize(("kind", "tier"), [("hf", "lora"), ("open_clip", "lora"), ("open_clip", "all")])
+def test_the_chunk_bounds_memory_and_changes_no_gradient_tangent_or_curvature_product(kind, tier, folder: Path) -> None:
     pairs, found = torch.arange(9), []
     segmentation = BatchSegmentation((pairs.numpy(),), 9)
     for chunk_size in (2, 9):
-        source = source_of(config_of(folder, "hf", "lora", chunk_size=chunk_size), folder)
+        source = source_of(config_of(folder, kind, tier, chunk_size=chunk_size), folder)
         directions = torch.randn(2, len(source.theta), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
         feature_map = source.pairs(pairs)
         _, gradient = summed_loss(feature_map, LOSSES["clip"], segmentation.batches)
