@@ -167,6 +167,20 @@ def test_a_slow_trace_waits_for_a_button_and_one_that_failed_says_why(
     assert trace_question(folder, query_id).is_answered
 
 
+def test_a_page_that_others_can_reach_traces_where_asking_is_allowed(
+    runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, query_id = without_trace(runs_dir, sample_run)
+    engine = TracingEngine(sample_run.table("traces").query("query_id == @query_id").reset_index(drop=True))
+    monkeypatch.setattr(traced_now, "asking_engine", lambda: engine)
+    monkeypatch.setenv("ECIF_LOCAL", "0")
+    assert "ecif trace RUN" in words_on(open_page("trace_back", query=query_id)) and len(engine.outcomes) == 1
+    monkeypatch.setenv("ECIF_ASK", "1")
+    app = open_page("trace_back", query=query_id)
+    assert not app.exception and "What if these were gone?" in words_on(app)
+    assert trace_question(folder, query_id).is_answered
+
+
 def test_other_tiers_are_traced_by_a_button_that_says_how_long_it_takes(
     runs_dir: Path, sample_run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
