@@ -79,8 +79,8 @@ class RunConfig:
         default="gauss-newton",
     )
     curvature_pairs: int | None = _option(
-        "build the curvature on whole batches with at least this many pairs; default: on all of up to 100,000 pairs, "
-        "on 50,000 of more",
+        "build the curvature on whole batches with at least this many pairs; default: on all of up to 20,000 pairs, "
+        "on 8,192 of more",
         default=None,
     )
     damping: float | None = _option("absolute damping", default=None)

@@ -30,8 +30,8 @@ class Assumed:
 
     products: int = 10
     """I, curvature products of a solve: what the sample's run needs at the default damping"""
-    curvature_pairs: int = 100_000
-    """c, `--curvature-pairs` of the run"""
+    curvature_pairs: int = 8_192
+    """c, `--curvature-pairs` of the run: its default above 20,000 pairs"""
     validation_pairs: int = 50_000
     """v, pairs of the query"""
     table_bytes: int = 660

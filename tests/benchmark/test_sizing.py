@@ -32,7 +32,7 @@ def test_the_hours_are_those_of_every_pass_at_its_rate() -> None:
 def test_a_curvature_on_all_pairs_is_never_on_more_than_there_are() -> None:
     few, many = sizes(measured(), Assumed(validation_pairs=1), [1000, 200_000])
     assert few.further_hours == pytest.approx((10 * 1000 / 100 + 1000 / 800) / 3600)
-    assert many.further_hours == pytest.approx((10 * 100_000 / 100 + 200_000 / 800) / 3600)
+    assert many.further_hours == pytest.approx((10 * 8_192 / 100 + 200_000 / 800) / 3600)
 
 
 def test_disk_grows_with_the_pairs_and_memory_does_not() -> None:

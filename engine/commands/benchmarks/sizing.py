@@ -15,7 +15,7 @@ NAME = "sizing"
 HELP = "hours, disk and memory by pairs, model and tier, from measured throughput"
 ASSUMED = {
     "products": "curvature products of a solve (default: 10)",
-    "curvature_pairs": "pairs that the curvature is built on (default: 100000)",
+    "curvature_pairs": "pairs that the curvature is built on (default: 8192)",
     "validation_pairs": "pairs of the query (default: 50000)",
     "table_bytes": "all tables of a run, per pair (default: 660)",
     "thumbnail_bytes": "a thumbnail (default: 1740, drawn pictures; photographs take more)",
