@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import EcifError, OutOfMemory, RunFolderDamaged, RunFolderPartial
-from engine.ranked_table import quoted, threads
+from engine.ranked_table import quoted, quoted_texts, threads
 from engine.run_checks import AGAIN, ALWAYS, NUMBERS, ONE_ROW_PER_ID, TEXTS, check_inside
 from engine.runs import COLUMNS, TABLES, RunFolder
 
@@ -58,10 +58,11 @@ class RunTables:
                     columns[name] = _add_view(connection, run, name)
                 except (OSError, ValueError, duckdb.Error) as error:
                     refused[name] = _damaged(run, name, error)
-        paths = ", ".join(quoted(str(run.path / f"{name}.parquet"), "'") for name in columns)
-        connection.execute(f"SET allowed_paths = [{paths}]")
-        for setting in ("temp_directory = ''", "enable_external_access = false", "lock_configuration = true"):
-            connection.execute(f"SET {setting}")
+        allowed = [str(run.path / f"{name}.parquet") for name in columns]
+        connection.execute(f"SET allowed_paths = [{quoted_texts(allowed)}]")
+        connection.execute("SET temp_directory = ''")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
         return cls(run, connection, columns, refused)
 
     def has(self, table: str) -> bool:
@@ -149,7 +150,7 @@ class RunTables:
                 return
             cursor = self._connection.cursor()
             cursor.register("given", given)
-            cursor.execute(f"CREATE TABLE {quoted(name)} AS {sql}")
+            cursor.execute(_kept_as(name, sql))
             cursor.unregister("given")
             self._kept[name] = None
             while len(self._kept) > MOST_KEPT:
@@ -213,6 +214,11 @@ class RunTables:
         self._checked.add(table)
 
 
+def _kept_as(name: str, sql: str) -> str:
+    """The statement that keeps the answer of a query of our own as a table."""
+    return f"CREATE TABLE {quoted(name)} AS {sql}"
+
+
 def _add_view(connection: duckdb.DuckDBPyConnection, run: RunFolder, name: str) -> tuple[str, ...]:
     """Make the view of a table; its columns.
 
@@ -222,8 +228,7 @@ def _add_view(connection: duckdb.DuckDBPyConnection, run: RunFolder, name: str) 
     """
     path = run.path / f"{name}.parquet"
     check_inside(path, run.path)
-    place = quoted(str(path), "'")
-    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({place})")  # noqa: S608
+    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({quoted_texts([str(path)])})")  # noqa: S608
     kinds = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall()}
     absent = [one for one in COLUMNS[name] if one not in kinds]
     if absent:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import duckdb
@@ -78,6 +78,11 @@ def threads() -> int:
 def quoted(text: str, mark: str = '"') -> str:
     """A name for SQL; with `'` as `mark` a text."""
     return f"{mark}{text.replace(mark, 2 * mark)}{mark}"
+
+
+def quoted_texts(texts: Iterable[str]) -> str:
+    """Texts for SQL, with commas between them; for statements that take no parameters."""
+    return ", ".join(quoted(text, "'") for text in texts)
 
 
 def _copy(run: RunFolder, part: Path) -> str:

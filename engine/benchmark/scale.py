@@ -149,7 +149,9 @@ def _watched(command: list[str], runs: Path, memory_bytes: int) -> dict[str, Ste
                 raise OutOfMemory(
                     f"a run within {memory_bytes / 2**30:.3g} GiB of memory", words, "See what its last step holds."
                 )
-            raise EcifError("a finished run", words or f"exit code {process.returncode}", "Do it again: it resumes.")
+            raise EcifError(
+                "a finished run", words or f"exit code {process.returncode}", "Run the same command again: it resumes."
+            )
     return watch.steps
 
 

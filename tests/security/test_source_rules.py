@@ -18,6 +18,7 @@ NEVER_CALLED = {
 }  # fmt: skip
 NETWORK = {"requests", "urllib.request", "urllib3", "http.client", "httpx", "aiohttp", "ftplib", "smtplib", "telnetlib",
            "xmlrpc", "fsspec", "paramiko"}  # fmt: skip
+QUOTING = {"int", "float", "quoted", "quoted_texts"}
 MAY_USE_NETWORK = {".ci/smoke.py"}
 MARKUP = ("st.markdown", "st.html", "st.write", "st.caption", "st.title", "st.header", "st.subheader")
 DANGEROUS_SCRIPT = re.compile(
@@ -88,10 +89,10 @@ def faults(path: Path) -> Iterator[str]:
 
 
 def made_of_texts(node: ast.expr) -> bool:
-    """Whether SQL is put together from values that are not numbers."""
+    """Whether SQL is put together from values that are neither numbers nor quoted."""
     if isinstance(node, ast.JoinedStr):
         parts = [one.value for one in node.values if isinstance(one, ast.FormattedValue)]
-        return any(not (isinstance(one, ast.Call) and dotted(one.func) in ("int", "float")) for one in parts)
+        return any(not (isinstance(one, ast.Call) and dotted(one.func) in QUOTING) for one in parts)
     if isinstance(node, ast.BinOp):
         return not is_fixed(node)
     return isinstance(node, ast.Call) and dotted(node.func).endswith(".format")

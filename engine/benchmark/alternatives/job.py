@@ -64,6 +64,6 @@ def _drawn(table: Path, wanted: dict[str, int]) -> list[dict[str, str]]:
     for split, number in wanted.items():
         some = [line for line in lines if line["split"] == split and line["caption"].strip()]
         if len(some) < number:
-            raise ConfigError(f"at most {len(some)} {split} pairs", str(number), "Lower --pairs.")
+            raise ConfigError(f"at most {len(some)} {split} pairs", str(number), "Choose fewer --pairs.")
         found += [some[place] for place in generator.permutation(len(some))[:number]]
     return found

@@ -53,7 +53,7 @@ def _read(file: str) -> dict:
         found = json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
-            "a .json that `ecif benchmark gpu --out` wrote", f"{file} ({error})", "Measure first, or check the path."
+            "a .json that `ecif benchmark gpu --out` wrote", f"{file} ({error})", "Check the path."
         ) from error
     if not isinstance(found, dict) or not {"device", "models"} <= set(found):
         raise ConfigError("a .json that `ecif benchmark gpu --out` wrote", f"{file}, another", "Give that file.")
