@@ -83,16 +83,22 @@ def training_features(run: RunFolder) -> tuple[np.ndarray, dict[str, Tensor]]:
 
 
 def neighbour_pieces(pair_ids: np.ndarray, features: dict[str, Tensor], report: Report) -> Iterator[pa.Table]:
-    """Tables of `NEIGHBOUR_SCHEMA`, some pairs each, in the order of pair_id; empty for a single pair."""
-    order = torch.from_numpy(np.argsort(pair_ids, kind="stable"))
-    indices = {kind: NeighbourIndex(rows) for kind, rows in features.items()}
-    done = 0
-    for some in order.split(PAIRS_AT_ONCE):
-        frames = [_frame(pair_ids, some.numpy(), kind, index) for kind, index in indices.items()]
+    """Tables of `NEIGHBOUR_SCHEMA`, some pairs each, in the order of pair_id; empty for a single pair.
+
+    One kind is looked up after the other, because two graphs of very many pairs are twice the memory.
+    """
+    order, nearest = torch.from_numpy(np.argsort(pair_ids, kind="stable")), {}
+    for number, (kind, rows) in enumerate(features.items()):
+        index, found = NeighbourIndex(rows), []
+        for some in order.split(PAIRS_AT_ONCE):
+            found.append(_nearest(index, some))
+            report(number * len(order) + sum(len(one) for one, _ in found), len(features) * len(order))
+        nearest[kind] = found
+        del index
+    for number, some in enumerate(order.split(PAIRS_AT_ONCE)):
+        frames = [_frame(pair_ids, some.numpy(), kind, *found[number]) for kind, found in nearest.items()]
         frame = pd.concat(frames).sort_values("pair_id", kind="stable")
         yield pa.Table.from_pandas(frame, NEIGHBOUR_SCHEMA, preserve_index=False)
-        done += len(some)
-        report(done, len(order))
 
 
 def write_pieces(path: Path, pieces: Iterator[pa.Table]) -> None:
@@ -102,10 +108,16 @@ def write_pieces(path: Path, pieces: Iterator[pa.Table]) -> None:
             file.write_table(piece)
 
 
-def _frame(pair_ids: np.ndarray, rows: np.ndarray, kind: str, index: NeighbourIndex) -> pd.DataFrame:
-    where = torch.from_numpy(rows).to(index.features.device)
+def _nearest(index: NeighbourIndex, rows: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and similarity of the nearest of some pairs, `[rows, KEPT]`; −inf where there is none."""
+    where = rows.to(index.features.device)
     found = index.nearest(index.features[where], KEPT, excluded=where[:, None])
-    positions, similarity = found.positions.cpu().numpy(), found.similarity.cpu().numpy()
+    return found.positions.cpu().numpy().astype(np.int32), found.similarity.cpu().numpy().astype(np.float32)
+
+
+def _frame(
+    pair_ids: np.ndarray, rows: np.ndarray, kind: str, positions: np.ndarray, similarity: np.ndarray
+) -> pd.DataFrame:
     exists = np.isfinite(similarity)  # a single pair has nobody
     which, rank = exists.nonzero()
     return pd.DataFrame(

@@ -89,6 +89,7 @@ DAMAGES: dict[str, tuple[type[RunFolderError], Callable[[Path], None]]] = {
     "scores twice": (RunFolderDamaged, table("scores", lambda t: pd.concat([t, t]))),
     "scores without ids": (RunFolderDamaged, table("scores", lambda t: t.assign(pair_id=None))),
     "scores a link": (RunFolderDamaged, leads_out),
+    "ranked cut": (RunFolderDamaged, cut("ranked.parquet", 0.5)),
     "features cut": (RunFolderDamaged, cut("features/image.npy", 0.5)),
     "pairs of numbers": (RunFolderDamaged, table("pairs", lambda t: t.assign(caption=1.5))),
     "pairs with holes": (RunFolderDamaged, table("pairs", lambda t: t.assign(image=None))),
@@ -104,7 +105,7 @@ def copy(runs_dir: Path) -> Path:
     return runs_dir / "copied"
 
 
-@pytest.mark.parametrize("name", [name for name in DAMAGES if not name.startswith("features")])
+@pytest.mark.parametrize("name", [name for name in DAMAGES if not name.startswith(("features", "ranked"))])
 def test_every_state_has_an_error_of_its_own_and_the_others_stay_readable(copy: Path, name: str) -> None:
     kind, damage = DAMAGES[name]
     RunFolder.open(copy).table("scores")
@@ -168,7 +169,7 @@ def test_commands_say_it_in_one_sentence(
 @pytest.mark.parametrize(
     ("name", "title"),
     [("no config", "not complete"), ("half copied", None), ("record cut", "damaged"),
-     ("scores cut", "damaged"), ("record of other kinds", "damaged")],
+     ("ranked cut", "damaged"), ("record of other kinds", "damaged")],
 )  # fmt: skip
 def test_pages_say_it_and_the_other_run_still_opens(copy: Path, name: str, title: str | None) -> None:
     DAMAGES[name][1](copy)

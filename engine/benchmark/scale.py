@@ -28,7 +28,7 @@ from engine.runs import RunFolder, list_runs, write_json
 MEMORY_BYTES = 8 * 2**30
 SAMPLED_EVERY_SECONDS = 0.2
 LINES_OF_ERROR = 3
-LACKING = ("memory", "new thread")
+LACKING = ("memory", "MemoryError", "new thread")
 """words of a process that got none"""
 
 

@@ -4,11 +4,12 @@ import math
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
+import numpy as np
 import pytest
 from browser.test_gallery import TILES, wait_for
 
 from dashboard.components.pair_list import PAGE_SIZE
-from dashboard.pair_map import corners_of, inside, pair_map
+from dashboard.pair_map import corners_of, inside
 from engine.runs import RunFolder
 
 pytestmark = pytest.mark.browser
@@ -25,9 +26,10 @@ def area_in(page) -> str:
 
 def pairs_in(run: RunFolder, area: str, kind: str = "image") -> list[str]:
     """The training pairs in an area, the most suspicious first, from the run's own tables."""
+    placed = run.table("map").query("kind == @kind").set_index("pair_id")
     ranked = run.table("scores").sort_values("suspicion_rank")["pair_id"]
-    shown = pair_map(run.table("map"), run.table("pairs").set_index("pair_id", drop=False).loc[ranked], kind)
-    return shown.pair_ids[inside(shown.points, corners_of(area))].tolist()
+    points = np.rint((placed.loc[ranked, ["x", "y"]].to_numpy() + 1) / 2 * 65535).astype(np.uint16)
+    return ranked.to_numpy()[inside(points, corners_of(area))].tolist()
 
 
 def open_map(page, site: str, query: str = "") -> dict[str, float]:

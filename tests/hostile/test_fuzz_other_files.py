@@ -77,7 +77,7 @@ def test_broken_lists_of_ids(name, quick_folder, cases) -> None:
 def test_broken_configurations(quick_folder, cases) -> None:
     path, copies = quick_folder / "config.json", broken_copies([SETTINGS.to_json().encode()], 1500, 12)
     outcomes = tried(lambda one: RunConfig.load(one).to_json(), copies, path, "broken configurations", cases)
-    assert outcomes["read"] > 20 and len(outcomes) > 5
+    assert outcomes["read"] > 20 and len(outcomes) >= 5
 
 
 FIELDS = [one.name for one in dataclasses.fields(RunConfig)]
