@@ -21,6 +21,7 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from engine.feature_rows import Rows
@@ -89,7 +90,10 @@ class FoldClassifiers:
                 regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_STEPS, tol=1e-3)
                 models[-1] = make_pipeline(StandardScaler(), regression)
                 features = images[torch.as_tensor(rows)].cpu().numpy()
-                models[-1].fit(features, labels[rows], logisticregression__sample_weight=weights[rows])
+                with threadpool_limits(
+                    1
+                ):  # steps are small: threads mostly wait, long where the machine does other work
+                    models[-1].fit(features, labels[rows], logisticregression__sample_weight=weights[rows])
         return cls(num_classes, classes, models)
 
     def probabilities(self, images: Tensor, folds: np.ndarray) -> np.ndarray:
