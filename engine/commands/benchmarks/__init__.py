@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from engine.commands.benchmarks import alternatives, gpu, growth, passes, scale, sizing
+from engine.commands.benchmarks import alternatives, gpu, growth, passes, scale, sizing, trace
 
-BENCHMARKS: tuple[ModuleType, ...] = (passes, growth, scale, gpu, sizing, alternatives)
+BENCHMARKS: tuple[ModuleType, ...] = (passes, growth, scale, trace, gpu, sizing, alternatives)
 """in the order of `ecif benchmark --help`"""
 
 __all__ = ["BENCHMARKS", "passes"]
